@@ -1,0 +1,372 @@
+//! Builds one resolved derivation: sandbox or builtin, then its outputs into the store.
+
+use crate::object::{self, ObjectError};
+use crate::realise::{Event, Failure, Realiser};
+use crate::sandbox::{self, Exit, Sandbox};
+use crate::scan::{DigestText, Wanted};
+use crate::store::{New, RemoveOnDrop, StoreError, digest_text, digest_texts};
+use bstr::{BString, ByteSlice};
+use sha2::Digest as _;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use sx_derivation::store_path::{STORE_FOLDER, output_name, own_output};
+use sx_derivation::{Algorithm, Derivation, Digest, Hash, Output, StorePath};
+
+/// Lines of a failed builder's output that its error repeats.
+const TAIL_LINES: usize = 12;
+
+/// Longest piece of one line that an error repeats, in bytes.
+const TAIL_LINE_BYTES: usize = 400;
+
+/// What sx itself does for derivations whose builder is `builtin:` and a name. It has no user code in it.
+pub trait Builtin: Send + Sync {
+    /// Makes the output at `task.output`, which isn't there yet.
+    fn run(&self, task: &Task<'_>) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
+}
+
+/// What a [`Builtin`] has to do.
+pub struct Task<'a> {
+    /// The derivation, resolved.
+    pub derivation: &'a Derivation,
+    /// Finds the file that a store path among the inputs stands for.
+    pub locate: &'a dyn Fn(&str) -> Option<PathBuf>,
+    /// Where to make the output.
+    pub output: &'a Path,
+    /// A folder that outlives the build, for partial downloads.
+    pub downloads: PathBuf,
+    /// Takes lines for people.
+    pub print: &'a (dyn Fn(&str) + Sync),
+    /// Set when the build is called off.
+    pub cancelled: &'a AtomicBool,
+}
+
+/// Builds `derivation`, which is resolved and at `path`; `original` is the path before it was resolved.
+/// Gives the store path of each output.
+pub(crate) fn build(
+    realiser: &Realiser<'_>,
+    derivation: &Derivation,
+    path: &StorePath,
+    original: &StorePath,
+) -> Result<BTreeMap<String, StorePath>, Failure> {
+    let store = realiser.store;
+    let folder = store.new_build_folder();
+    let _removed_at_the_end = RemoveOnDrop(folder.clone());
+    let inputs = store.closure(&derivation.input_sources)?;
+    let mut scratch = BTreeMap::new();
+    for output in derivation.outputs.keys() {
+        scratch.insert(output.clone(), path.placeholder(output).map_err(StoreError::from)?);
+    }
+    let places = match derivation.builder.strip_prefix(b"builtin:") {
+        Some(name) => {
+            let name = name.to_str_lossy();
+            let place = run_builtin(realiser, derivation, path, original, &name, &inputs, &folder)?;
+            BTreeMap::from([("out".to_owned(), place)])
+        }
+        None => run_sandboxed(realiser, derivation, path, original, &inputs, &scratch, folder)?,
+    };
+    let take = Take { realiser, derivation, path, original, inputs: &inputs, scratch: &scratch };
+    take.outputs(&places)
+}
+
+fn run_builtin(
+    realiser: &Realiser<'_>,
+    derivation: &Derivation,
+    path: &StorePath,
+    original: &StorePath,
+    name: &str,
+    inputs: &BTreeSet<StorePath>,
+    folder: &Path,
+) -> Result<PathBuf, Failure> {
+    if !derivation.outputs.keys().eq(["out"]) {
+        return Err(Failure::BuiltinOutputs);
+    }
+    let builtin = realiser.builtins.get(name).ok_or_else(|| Failure::UnknownBuiltin {
+        name: name.into(),
+        known: realiser.builtins.keys().map(ToString::to_string).collect(),
+    })?;
+    crate::store::make_folder(folder, 0o700).map_err(StoreError::io("make", folder))?;
+    let output = folder.join("out");
+    let locate = |text: &str| {
+        let path = StorePath::parse(text).ok()?;
+        inputs.contains(&path).then(|| realiser.store.location(&path))
+    };
+    let log = std::sync::Mutex::new(Log::create(realiser, path)?);
+    let print = |line: &str| {
+        let mut log = log.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        log.add(line.as_bytes());
+        log.add(b"\n");
+        (realiser.events)(Event::Output { derivation: original, bytes: format!("{line}\n").as_bytes() });
+    };
+    let task = Task {
+        derivation,
+        locate: &locate,
+        output: &output,
+        downloads: realiser.store.folder().join("downloads"),
+        print: &print,
+        cancelled: realiser.cancelled,
+    };
+    builtin.run(&task).map_err(Failure::Builtin)?;
+    Ok(output)
+}
+
+/// Runs the program and tells where each output lies.
+fn run_sandboxed(
+    realiser: &Realiser<'_>,
+    derivation: &Derivation,
+    path: &StorePath,
+    original: &StorePath,
+    inputs: &BTreeSet<StorePath>,
+    scratch: &BTreeMap<String, StorePath>,
+    folder: PathBuf,
+) -> Result<BTreeMap<String, PathBuf>, Failure> {
+    let own = |text: &BString| {
+        let mut text = text.clone();
+        for (output, path) in scratch {
+            let placeholder = own_output(output);
+            if text.contains_str(&placeholder) {
+                text = text.replace(placeholder, path.to_string()).into();
+            }
+        }
+        text
+    };
+    let mut environment = base_environment(realiser.cores);
+    environment.extend(derivation.environment.iter().map(|(name, value)| (name.clone(), own(value))));
+    environment.extend(scratch.iter().map(|(name, path)| (name.as_str().into(), path.to_string().into())));
+    let sandbox = Sandbox {
+        folder,
+        inputs: inputs.iter().map(|path| (path.clone(), realiser.store.location(path))).collect(),
+        program: own(&derivation.builder),
+        arguments: derivation.arguments.iter().map(own).collect(),
+        environment,
+        limits: realiser.limits,
+    };
+    let mut log = Log::create(realiser, path)?;
+    let exit = sandbox::run(&sandbox, realiser.cancelled, |bytes| {
+        log.add(bytes);
+        (realiser.events)(Event::Output { derivation: original, bytes });
+    });
+    let exit = exit.map_err(|reason| Failure::Sandbox { reason, tail: log.tail(), log: log.path.clone() })?;
+    if exit != Exit::Code(0) {
+        return Err(Failure::Builder { exit, tail: log.tail(), log: log.path });
+    }
+    refuse_strangers(&sandbox, inputs, scratch)?;
+    Ok(scratch.iter().map(|(output, path)| (output.clone(), sandbox.output(path))).collect())
+}
+
+/// What every builder finds set. What the derivation sets itself comes over it.
+fn base_environment(cores: usize) -> BTreeMap<BString, BString> {
+    let build = sandbox::BUILD_FOLDER;
+    let mut environment: BTreeMap<BString, BString> =
+        ["TMPDIR", "TEMPDIR", "TMP", "TEMP", "PWD", "NIX_BUILD_TOP"]
+            .map(|name| (name.into(), build.into()))
+            .into();
+    for (name, value) in [
+        // Programs that insist on them shall fail rather than find something.
+        ("HOME", "/homeless-shelter"),
+        ("PATH", "/path-not-set"),
+        ("NIX_STORE", STORE_FOLDER),
+        ("TERM", "xterm-256color"),
+    ] {
+        environment.insert(name.into(), value.into());
+    }
+    environment.insert("NIX_BUILD_CORES".into(), cores.to_string().into());
+    environment
+}
+
+/// Refuses anything in the builder's `/sx/store` that is neither input nor output.
+fn refuse_strangers(
+    sandbox: &Sandbox,
+    inputs: &BTreeSet<StorePath>,
+    scratch: &BTreeMap<String, StorePath>,
+) -> Result<(), Failure> {
+    let expected: BTreeSet<String> =
+        inputs.iter().chain(scratch.values()).map(StorePath::base_name).collect();
+    let store = sandbox.store();
+    let failed = StoreError::io("read", &store);
+    let entries =
+        std::fs::read_dir(&store).and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(failed)?;
+    let strange = entries
+        .into_iter()
+        .map(|entry| entry.file_name())
+        .find(|name| name.to_str().is_none_or(|name| !expected.contains(name)));
+    strange.map_or(Ok(()), |name| Err(Failure::StrangeOutput(format!("{STORE_FOLDER}/{}", name.display()))))
+}
+
+/// Takes the outputs of one build into the store.
+struct Take<'a> {
+    realiser: &'a Realiser<'a>,
+    derivation: &'a Derivation,
+    path: &'a StorePath,
+    original: &'a StorePath,
+    inputs: &'a BTreeSet<StorePath>,
+    scratch: &'a BTreeMap<String, StorePath>,
+}
+
+impl Take<'_> {
+    fn outputs(&self, places: &BTreeMap<String, PathBuf>) -> Result<BTreeMap<String, StorePath>, Failure> {
+        for (output, place) in places {
+            match object::make_accessible(place) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    return Err(Failure::NoOutput(output.clone()));
+                }
+                done => done.map_err(StoreError::io("read the output", place))?,
+            }
+        }
+        let mut taken = BTreeMap::new();
+        for output in self.order(places)? {
+            let path = self.output(&output, &places[&output], &taken)?;
+            taken.insert(output, path);
+        }
+        Ok(taken)
+    }
+
+    /// The outputs, each after those that it mentions: their final paths enter its contents.
+    fn order(&self, places: &BTreeMap<String, PathBuf>) -> Result<Vec<String>, Failure> {
+        if places.len() == 1 {
+            return Ok(places.keys().cloned().collect());
+        }
+        let texts: BTreeMap<DigestText, &String> =
+            self.scratch.iter().map(|(output, path)| (digest_text(path), output)).collect();
+        let wanted = Wanted { references: texts.keys().copied().collect(), ..Wanted::default() };
+        let mut waiting = BTreeMap::new();
+        for (output, place) in places {
+            let contents = object::read(place, &wanted, None).map_err(StoreError::from)?;
+            let others = contents.references.iter().map(|text| texts[text]).filter(|other| *other != output);
+            waiting.insert(output.clone(), others.cloned().collect::<BTreeSet<_>>());
+        }
+        let mut order: Vec<String> = Vec::new();
+        while order.len() < places.len() {
+            let is_next =
+                |(_, others): &(&String, &BTreeSet<String>)| others.iter().all(|other| order.contains(other));
+            let Some(next) = waiting.iter().find(is_next).map(|(output, _)| output.clone()) else {
+                return Err(Failure::Cycle(waiting.into_keys().collect()));
+            };
+            waiting.remove(&next);
+            order.push(next);
+        }
+        Ok(order)
+    }
+
+    fn output(
+        &self,
+        output: &str,
+        place: &Path,
+        taken: &BTreeMap<String, StorePath>,
+    ) -> Result<StorePath, Failure> {
+        let inputs = digest_texts(self.inputs);
+        let replaced = taken.iter().map(|(other, path)| (digest_text(&self.scratch[other]), path));
+        let replaced: BTreeMap<DigestText, &StorePath> = replaced.collect();
+        let wanted = Wanted {
+            references: inputs.keys().copied().collect(),
+            replacements: replaced.iter().map(|(scratch, path)| (*scratch, digest_text(path))).collect(),
+            own: Some(digest_text(&self.scratch[output])),
+        };
+        let name = output_name(&self.derivation.name, output);
+        let store = self.realiser.store;
+        let new = store.copy_in(place, &wanted, None).map_err(|error| match error {
+            StoreError::Object(ObjectError::BadKind { path, kind }) => {
+                let path = path.strip_prefix(&*place.to_string_lossy()).map(str::to_owned).unwrap_or(path);
+                Failure::BadOutput { output: output.into(), path, kind }
+            }
+            other => other.into(),
+        })?;
+        let found = new.contents().references.iter();
+        let references: BTreeSet<StorePath> =
+            found.map(|text| (*inputs.get(text).unwrap_or_else(|| &replaced[text])).clone()).collect();
+        self.check_pin(output, place, &new, &references)?;
+        let names = [self.path, self.original].map(|path| (path.clone(), output.to_owned()));
+        let derivations = [(self.path.clone(), self.derivation.encode())];
+        Ok(store.commit(new, &name, references, &names, &derivations)?)
+    }
+
+    /// Compares an output that is known in advance with what came out.
+    fn check_pin(
+        &self,
+        output: &str,
+        place: &Path,
+        new: &New,
+        references: &BTreeSet<StorePath>,
+    ) -> Result<(), Failure> {
+        let (expected, found) = match &self.derivation.outputs[output] {
+            Output::Floating => return Ok(()),
+            Output::FixedFile(expected) => {
+                let found = hash_file(place, expected.algorithm()).map_err(StoreError::io("hash", place))?;
+                (expected, found.ok_or_else(|| Failure::PinnedDirectory(output.into()))?)
+            }
+            Output::FixedTree(expected) => (expected, of_tree(new.contents().tree)),
+        };
+        if *expected != found {
+            return Err(Failure::Pin { output: output.into(), expected: expected.clone(), found });
+        }
+        match references.first() {
+            Some(reference) => {
+                Err(Failure::PinnedReference { output: output.into(), reference: reference.clone() })
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn of_tree(tree: Digest) -> Hash {
+    Hash::new(Algorithm::Blake3, tree.as_bytes().to_vec()).expect("a BLAKE3 digest has the length of one")
+}
+
+/// Hashes a regular file; `None` if it is something else, or the function is one that nobody should pin with.
+fn hash_file(place: &Path, algorithm: Algorithm) -> std::io::Result<Option<Hash>> {
+    if !std::fs::symlink_metadata(place)?.is_file() {
+        return Ok(None);
+    }
+    let mut file = File::open(place)?;
+    let digest = match algorithm {
+        Algorithm::Sha256 => hash_with(sha2::Sha256::new(), &mut file)?,
+        Algorithm::Sha512 => hash_with(sha2::Sha512::new(), &mut file)?,
+        Algorithm::Blake3 => {
+            let mut hasher = blake3::Hasher::new();
+            hasher.update_reader(&mut file)?;
+            hasher.finalize().as_bytes().to_vec()
+        }
+        Algorithm::Md5 | Algorithm::Sha1 => return Ok(None),
+    };
+    Ok(Hash::new(algorithm, digest))
+}
+
+fn hash_with<D: sha2::Digest + Write>(mut hasher: D, file: &mut File) -> std::io::Result<Vec<u8>> {
+    std::io::copy(file, &mut hasher)?;
+    Ok(hasher.finalize().to_vec())
+}
+
+/// A builder's output: whole in a file, its last lines in memory.
+struct Log {
+    path: PathBuf,
+    file: File,
+    tail: Vec<u8>,
+}
+
+impl Log {
+    fn create(realiser: &Realiser<'_>, derivation: &StorePath) -> Result<Self, Failure> {
+        let path = realiser.store.log(derivation);
+        let file = File::create(&path).map_err(StoreError::io("write the log", &path))?;
+        Ok(Self { path, file, tail: Vec::new() })
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        // A log that can't be written (a full disk) is no reason to fail a build that may yet succeed.
+        let _ = self.file.write_all(bytes);
+        self.tail.extend_from_slice(bytes);
+        let excess = self.tail.len().saturating_sub(2 * TAIL_LINES * TAIL_LINE_BYTES);
+        self.tail.drain(..excess);
+    }
+
+    fn tail(&self) -> Vec<String> {
+        let text = self.tail.to_str_lossy();
+        let lines: Vec<&str> = text.lines().collect();
+        let last = lines[lines.len().saturating_sub(TAIL_LINES)..].iter();
+        last.map(|line| {
+            line.chars().take(TAIL_LINE_BYTES).filter(|c| !c.is_control() || *c == '\t').collect()
+        })
+        .collect()
+    }
+}

@@ -1,0 +1,305 @@
+//! The store's database: which objects are valid, what they refer to, and what derivations were realised to.
+//!
+//! SQLite in WAL mode with `synchronous=FULL`: what was committed outlives a power cut. An object gets its row last,
+//! when its files are durable, so the database never names what isn't there; files without a row are garbage.
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use sx_derivation::{Derivation, Digest, StorePath};
+
+/// The layout of the tables. A store with a higher number is from a newer sx.
+pub const SCHEMA_VERSION: i64 = 1;
+
+/// How long to wait for another process's transaction.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What is known of a valid object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// Its path.
+    pub path: StorePath,
+    /// Digest of its tree with mentions of itself blanked: its path is made from it.
+    pub tree: Digest,
+    /// Sum of the files' and links' lengths in bytes.
+    pub size_bytes: u64,
+    /// Objects that it mentions, itself excepted.
+    pub references: BTreeSet<StorePath>,
+    /// Whether it mentions itself.
+    pub refers_to_itself: bool,
+}
+
+/// What the database can't do.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// It was made by a newer sx.
+    #[error("the store's database `{path}` has version {found}; this sx reads up to {SCHEMA_VERSION}")]
+    NewerVersion {
+        /// The database file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+    },
+    /// A row can't have been written by sx.
+    #[error("the store's database holds `{found}`, which is no {expected}")]
+    Damaged {
+        /// The text found.
+        found: String,
+        /// What should stand there.
+        expected: &'static str,
+    },
+    /// SQLite refused.
+    #[error("the store's database `{path}` failed")]
+    Sqlite {
+        /// The database file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: rusqlite::Error,
+    },
+}
+
+/// An open database. Threads share it, processes open their own.
+#[derive(Debug)]
+pub struct Database {
+    path: PathBuf,
+    connection: Mutex<Connection>,
+}
+
+const SCHEMA: &str = "
+    create table object (
+        path text primary key,
+        tree blob not null,
+        size integer not null,
+        refers_to_itself integer not null
+    ) strict, without rowid;
+    create table reference (
+        referrer text not null references object(path) on delete cascade,
+        reference text not null references object(path),
+        primary key (referrer, reference)
+    ) strict, without rowid;
+    create index referrers on reference (reference);
+    create table realisation (
+        derivation text not null,
+        output text not null,
+        path text not null references object(path) on delete cascade,
+        primary key (derivation, output)
+    ) strict, without rowid;
+    create table derivation (
+        path text primary key,
+        text blob not null
+    ) strict, without rowid;
+";
+
+type Rows<T> = Result<T, rusqlite::Error>;
+
+impl Database {
+    /// Opens the database at `path`, and makes it if it isn't there.
+    pub fn open(path: &Path) -> Result<Self, DatabaseError> {
+        let failed = |source| DatabaseError::Sqlite { path: path.into(), source };
+        let mut connection = Connection::open(path).map_err(failed)?;
+        let version = prepare(&mut connection).map_err(failed)?;
+        if version > SCHEMA_VERSION {
+            return Err(DatabaseError::NewerVersion { path: path.into(), found: version });
+        }
+        Ok(Self { path: path.into(), connection: Mutex::new(connection) })
+    }
+
+    /// Whether `path` is a valid object.
+    pub fn is_valid(&self, path: &StorePath) -> Result<bool, DatabaseError> {
+        let sql = "select 1 from object where path = ?";
+        let found = self.run(|connection| {
+            connection.prepare_cached(sql)?.query_row([path.to_string()], |_| Ok(())).optional()
+        })?;
+        Ok(found.is_some())
+    }
+
+    /// What is known of the object at `path`, `None` if it isn't valid.
+    pub fn object(&self, path: &StorePath) -> Result<Option<Object>, DatabaseError> {
+        let sql = "select tree, size, refers_to_itself from object where path = ?";
+        let row = self.run(|connection| {
+            let mut statement = connection.prepare_cached(sql)?;
+            let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)?, row.get(2)?));
+            statement.query_row([path.to_string()], row).optional()
+        })?;
+        let Some((tree, size, refers_to_itself)) = row else { return Ok(None) };
+        Ok(Some(Object {
+            path: path.clone(),
+            tree: Digest::from_bytes(tree),
+            size_bytes: size.unsigned_abs(),
+            references: self.references(path)?,
+            refers_to_itself,
+        }))
+    }
+
+    /// What `path` mentions, itself excepted.
+    pub fn references(&self, path: &StorePath) -> Result<BTreeSet<StorePath>, DatabaseError> {
+        let sql = "select reference from reference where referrer = ?";
+        let texts: Vec<String> = self.run(|connection| {
+            let mut statement = connection.prepare_cached(sql)?;
+            statement.query_map([path.to_string()], |row| row.get(0))?.collect()
+        })?;
+        texts.into_iter().map(read_path).collect()
+    }
+
+    /// What output `output` of the derivation at `derivation` was realised to.
+    pub fn realisation(
+        &self,
+        derivation: &StorePath,
+        output: &str,
+    ) -> Result<Option<StorePath>, DatabaseError> {
+        let sql = "select path from realisation where derivation = ? and output = ?";
+        let text: Option<String> = self.run(|connection| {
+            let mut statement = connection.prepare_cached(sql)?;
+            statement.query_row([&derivation.to_string(), output], |row| row.get(0)).optional()
+        })?;
+        text.map(read_path).transpose()
+    }
+
+    /// The derivation at `path`, if it was kept.
+    pub fn derivation(&self, path: &StorePath) -> Result<Option<Derivation>, DatabaseError> {
+        let sql = "select text from derivation where path = ?";
+        let text: Option<Vec<u8>> = self.run(|connection| {
+            connection.prepare_cached(sql)?.query_row([path.to_string()], |row| row.get(0)).optional()
+        })?;
+        let Some(text) = text else { return Ok(None) };
+        let name = path.name().strip_suffix(".drv").unwrap_or(path.name());
+        let damaged = || DatabaseError::Damaged { found: path.to_string(), expected: "derivation" };
+        Derivation::decode(name, &text).map(Some).map_err(|_| damaged())
+    }
+
+    /// Makes objects valid and says what derivations were realised to, all or nothing.
+    /// Objects come after the ones that they refer to. What is there already stays as it is.
+    pub fn register(
+        &self,
+        objects: &[Object],
+        realisations: &[(StorePath, String, StorePath)],
+        derivations: &[(StorePath, Vec<u8>)],
+    ) -> Result<(), DatabaseError> {
+        self.write(|transaction| {
+            for object in objects {
+                let mut insert =
+                    transaction.prepare_cached("insert or ignore into object values (?, ?, ?, ?)")?;
+                let size = i64::try_from(object.size_bytes).unwrap_or(i64::MAX);
+                let path = object.path.to_string();
+                insert.execute(params![path, object.tree.as_bytes(), size, object.refers_to_itself])?;
+                let mut insert =
+                    transaction.prepare_cached("insert or ignore into reference values (?, ?)")?;
+                for reference in &object.references {
+                    insert.execute([&path, &reference.to_string()])?;
+                }
+            }
+            for (derivation, output, path) in realisations {
+                let sql = "insert or replace into realisation values (?, ?, ?)";
+                let row = [&derivation.to_string(), output, &path.to_string()];
+                transaction.prepare_cached(sql)?.execute(row)?;
+            }
+            for (path, text) in derivations {
+                let sql = "insert or ignore into derivation values (?, ?)";
+                transaction.prepare_cached(sql)?.execute(params![path.to_string(), text])?;
+            }
+            Ok(())
+        })
+    }
+
+    fn run<T>(&self, query: impl FnOnce(&Connection) -> Rows<T>) -> Result<T, DatabaseError> {
+        query(&self.lock()).map_err(|source| self.failed(source))
+    }
+
+    fn write<T>(&self, change: impl FnOnce(&Transaction<'_>) -> Rows<T>) -> Result<T, DatabaseError> {
+        let mut connection = self.lock();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate);
+        let done = transaction.and_then(|transaction| {
+            let result = change(&transaction)?;
+            transaction.commit()?;
+            Ok(result)
+        });
+        done.map_err(|source| self.failed(source))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        // A panic while it was held rolled its transaction back, so the connection is sound.
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn failed(&self, source: rusqlite::Error) -> DatabaseError {
+        DatabaseError::Sqlite { path: self.path.clone(), source }
+    }
+}
+
+/// Sets the connection up and makes the tables if there are none. Gives the version found.
+fn prepare(connection: &mut Connection) -> Rows<i64> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(32);
+    let version = |connection: &Connection| connection.query_row("pragma user_version", [], |row| row.get(0));
+    let mut found: i64 = version(connection)?;
+    if found == 0 {
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        found = version(&transaction)?;
+        if found == 0 {
+            transaction.execute_batch(SCHEMA)?;
+            transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+            found = SCHEMA_VERSION;
+        }
+        transaction.commit()?;
+    }
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    Ok(found)
+}
+
+fn read_path(text: String) -> Result<StorePath, DatabaseError> {
+    StorePath::parse(&text).map_err(|_| DatabaseError::Damaged { found: text, expected: "store path" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(name: &str, references: &[&Object]) -> Object {
+        let references: BTreeSet<_> = references.iter().map(|object| object.path.clone()).collect();
+        let tree = Digest::of(name.as_bytes());
+        let path = StorePath::of_object(name, tree, &references, false).unwrap();
+        Object { path, tree, size_bytes: 7, references, refers_to_itself: false }
+    }
+
+    #[test]
+    fn what_was_registered_is_there_after_reopening() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("db");
+        let leaf = object("leaf", &[]);
+        let tool = object("tool", &[&leaf]);
+        let derivation = StorePath::of_derivation("tool", b"").unwrap();
+        let database = Database::open(&file).unwrap();
+        let realisations = [(derivation.clone(), "out".into(), tool.path.clone())];
+        database.register(&[leaf.clone(), tool.clone()], &realisations, &[]).unwrap();
+        drop(database);
+        let database = Database::open(&file).unwrap();
+        assert!(database.is_valid(&leaf.path).unwrap());
+        assert_eq!(database.object(&tool.path).unwrap(), Some(tool.clone()));
+        assert_eq!(database.realisation(&derivation, "out").unwrap(), Some(tool.path));
+        assert_eq!(database.realisation(&derivation, "dev").unwrap(), None);
+    }
+
+    #[test]
+    fn an_object_that_refers_to_what_is_not_valid_is_refused_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("db")).unwrap();
+        let (first, missing) = (object("first", &[]), object("missing", &[]));
+        let dangling = object("dangling", &[&missing]);
+        assert!(database.register(&[first.clone(), dangling], &[], &[]).is_err());
+        assert!(!database.is_valid(&first.path).unwrap());
+    }
+
+    #[test]
+    fn a_newer_database_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("db");
+        drop(Database::open(&file).unwrap());
+        Connection::open(&file).unwrap().pragma_update(None, "user_version", 99).unwrap();
+        assert!(matches!(Database::open(&file), Err(DatabaseError::NewerVersion { found: 99, .. })));
+    }
+}

@@ -1,0 +1,21 @@
+//! Where a thing lies and how it comes to be.
+//!
+//! The principal types are [`Store`], a folder of objects with a database of which are valid, and [`Realiser`], which
+//! makes outputs of derivations valid by running their builders in a [`sandbox`].
+//!
+//! This crate prints nothing and reads no environment, home folder or configuration. It never fetches: what needs the
+//! network is a [`Builtin`] that the caller brings.
+
+pub mod build;
+pub mod database;
+pub mod hex0;
+pub mod lock;
+pub mod object;
+pub mod realise;
+pub mod sandbox;
+pub mod scan;
+pub mod store;
+
+pub use build::{Builtin, Task};
+pub use realise::{Event, Failure, RealiseError, Realiser};
+pub use store::{Store, StoreError};

@@ -1,0 +1,506 @@
+//! Takes a tree from wherever a builder or a user left it into new files of our own: copied, canonical, hashed.
+//!
+//! Canonical means: regular files with mode 0444 or 0555, directories with 0555, symbolic links; modification time
+//! [`MODIFICATION_TIME`]; nothing else. Everything is read and written through directory descriptors without following
+//! a link, so that nobody who can still write to the source can lead the copy astray.
+
+use crate::scan::{DigestText, Found, Scanner, Wanted};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Timespec, Timestamps};
+use rustix::io::Errno;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{CStr, CString, OsStr};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use sx_derivation::digest::TEXT_LENGTH;
+use sx_derivation::tree::{self, Node};
+use sx_derivation::{Digest, StorePath};
+
+/// Modification time of everything in the store, seconds since 1970: not 0, which some programs take for "none".
+pub const MODIFICATION_TIME: i64 = 1;
+
+/// Deepest nesting of directories in an object; each level holds two descriptors while it is copied.
+pub const MAX_DEPTH: usize = 200;
+
+/// Files that are flushed one by one; from there on one `syncfs` is cheaper.
+const FLUSHED_EACH: u64 = 16;
+
+/// Why a tree can't become an object.
+#[derive(Debug, thiserror::Error)]
+pub enum ObjectError {
+    /// A device, FIFO or socket.
+    #[error("`{path}` is a {kind}; an object holds only files, directories and symbolic links")]
+    BadKind {
+        /// Where it lies in the tree.
+        path: String,
+        /// What it is.
+        kind: &'static str,
+    },
+    /// Deeper than [`MAX_DEPTH`].
+    #[error("`{path}` is nested deeper than {MAX_DEPTH} directories")]
+    TooDeep {
+        /// Where it lies in the tree.
+        path: String,
+    },
+    /// A file's name holds the digest of the object itself, so it can't be rewritten without changing the order.
+    #[error("the name `{path}` contains the object's own store path; only contents and links may")]
+    OwnName {
+        /// Where it lies in the tree.
+        path: String,
+    },
+    /// A filter refused to answer.
+    #[error("the filter failed for `{path}`")]
+    Filter {
+        /// Where it lies in the tree.
+        path: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The tree could not be read.
+    #[error("cannot read `{path}`")]
+    Read {
+        /// Where it lies in the tree.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The copy could not be written.
+    #[error("cannot write `{path}` to the store")]
+    Write {
+        /// Where it lies in the tree.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// Decides which paths below a source enter the object.
+pub type Filter<'a> =
+    dyn FnMut(&Path, FileType) -> Result<bool, Box<dyn std::error::Error + Send + Sync>> + 'a;
+
+/// A tree that was read: what its store path is made from.
+#[derive(Debug)]
+pub struct Contents {
+    /// Digest of the tree with mentions of its own digest blanked.
+    pub tree: Digest,
+    /// Digests mentioned in it, as they were found (before replacement).
+    pub references: BTreeSet<DigestText>,
+    /// Sum of the files' and links' lengths in bytes.
+    pub size_bytes: u64,
+    /// Number of regular files.
+    pub files: u64,
+    own: Vec<OwnMention>,
+}
+
+#[derive(Debug)]
+struct OwnMention {
+    path: PathBuf,
+    /// Empty for a symbolic link.
+    offsets: Vec<u64>,
+}
+
+impl Contents {
+    /// Whether the tree mentions its own digest.
+    pub fn refers_to_itself(&self) -> bool {
+        !self.own.is_empty()
+    }
+
+    /// The store path of an object with these contents.
+    pub fn store_path(
+        &self,
+        name: &str,
+        references: &BTreeSet<StorePath>,
+    ) -> Result<StorePath, sx_derivation::store_path::StorePathError> {
+        StorePath::of_object(name, self.tree, references, self.refers_to_itself())
+    }
+}
+
+/// Reads the tree at `source` without copying it.
+pub fn read(
+    source: &Path,
+    wanted: &Wanted,
+    filter: Option<&mut Filter<'_>>,
+) -> Result<Contents, ObjectError> {
+    walk(source, None, wanted, filter)
+}
+
+/// Copies the tree at `source` to `destination`, which must not be there, writable still: call
+/// [`Copied::finish`] with the store path that its contents give.
+pub fn copy(
+    source: &Path,
+    destination: &Path,
+    wanted: &Wanted,
+    filter: Option<&mut Filter<'_>>,
+) -> Result<Copied, ObjectError> {
+    let contents = walk(source, Some(destination), wanted, filter)?;
+    Ok(Copied { contents, location: destination.into(), own: wanted.own })
+}
+
+/// A copy whose mentions of itself still have to be filled in.
+#[derive(Debug)]
+pub struct Copied {
+    /// What was copied.
+    pub contents: Contents,
+    location: PathBuf,
+    own: Option<DigestText>,
+}
+
+impl Copied {
+    /// Writes `path`'s digest wherever the copy mentions itself and makes all of it durable.
+    pub fn finish(&self, path: &StorePath) -> Result<(), ObjectError> {
+        let digest = path.digest().to_string();
+        for mention in &self.contents.own {
+            let location = join(&self.location, &mention.path);
+            self.fill_in(&location, mention, digest.as_bytes())
+                .map_err(|source| ObjectError::Write { path: show(&mention.path), source })?;
+        }
+        self.flush().map_err(|source| ObjectError::Write { path: show(&self.location), source })
+    }
+
+    fn fill_in(&self, location: &Path, mention: &OwnMention, digest: &[u8]) -> std::io::Result<()> {
+        if mention.offsets.is_empty() {
+            let own = self.own.as_ref().expect("a mention of itself was found, so it was looked for");
+            let target = std::fs::read_link(location)?;
+            let target = bstr::ByteSlice::replace(target.as_os_str().as_bytes(), own, digest);
+            let folder = location.parent().unwrap_or(Path::new("/"));
+            std::fs::remove_file(location)?;
+            std::os::unix::fs::symlink(OsStr::from_bytes(&target), location)?;
+            set_time(rustix::fs::CWD, &c_path(location), AtFlags::SYMLINK_NOFOLLOW)?;
+            return set_time(rustix::fs::CWD, &c_path(folder), AtFlags::empty());
+        }
+        let file = File::options().write(true).open(location)?;
+        for &offset in &mention.offsets {
+            file.write_all_at(digest, offset)?;
+        }
+        rustix::fs::futimens(&file, &TIMES)?;
+        Ok(())
+    }
+
+    fn flush(&self) -> std::io::Result<()> {
+        if std::fs::symlink_metadata(&self.location)?.file_type().is_file() {
+            return File::open(&self.location)?.sync_all();
+        }
+        let folder = File::open(self.location.parent().unwrap_or(Path::new("/")))?;
+        if self.contents.files <= FLUSHED_EACH {
+            return flush_each(&self.location);
+        }
+        Ok(rustix::fs::syncfs(folder)?)
+    }
+}
+
+fn flush_each(location: &Path) -> std::io::Result<()> {
+    let kind = std::fs::symlink_metadata(location)?.file_type();
+    if kind.is_dir() {
+        for entry in std::fs::read_dir(location)? {
+            flush_each(&entry?.path())?;
+        }
+    }
+    if kind.is_symlink() { Ok(()) } else { File::open(location)?.sync_all() }
+}
+
+/// Times that [`MODIFICATION_TIME`] asks for.
+const TIMES: Timestamps = {
+    let time = Timespec { tv_sec: MODIFICATION_TIME, tv_nsec: 0 };
+    Timestamps { last_access: time, last_modification: time }
+};
+
+fn set_time(folder: BorrowedFd<'_>, name: &CStr, flags: AtFlags) -> std::io::Result<()> {
+    Ok(rustix::fs::utimensat(folder, name, &TIMES, flags)?)
+}
+
+struct Walk<'a, 'b> {
+    wanted: &'a Wanted,
+    filter: Option<&'a mut Filter<'b>>,
+    source: &'a Path,
+    /// Where the walk is, below the source.
+    path: PathBuf,
+    references: BTreeSet<DigestText>,
+    own: Vec<OwnMention>,
+    size_bytes: u64,
+    files: u64,
+    buffer: Vec<u8>,
+}
+
+fn walk(
+    source: &Path,
+    destination: Option<&Path>,
+    wanted: &Wanted,
+    filter: Option<&mut Filter<'_>>,
+) -> Result<Contents, ObjectError> {
+    let mut walk = Walk {
+        wanted,
+        filter,
+        source,
+        path: PathBuf::new(),
+        references: BTreeSet::new(),
+        own: Vec::new(),
+        size_bytes: 0,
+        files: 0,
+        buffer: vec![0; 256 * 1024],
+    };
+    let source_name = c_path(source);
+    let destination_name = destination.map(c_path);
+    let to = destination_name.as_deref().map(|name| (rustix::fs::CWD, name));
+    let node = walk.node((rustix::fs::CWD, &source_name), to, 0)?;
+    Ok(Contents {
+        tree: node.tree_digest(),
+        references: walk.references,
+        size_bytes: walk.size_bytes,
+        files: walk.files,
+        own: walk.own,
+    })
+}
+
+/// A directory and a name in it.
+type Place<'a> = (BorrowedFd<'a>, &'a CStr);
+
+impl Walk<'_, '_> {
+    fn node(&mut self, from: Place<'_>, to: Option<Place<'_>>, depth: usize) -> Result<Node, ObjectError> {
+        let stat =
+            rustix::fs::statat(from.0, from.1, AtFlags::SYMLINK_NOFOLLOW).map_err(|e| self.unread(e))?;
+        let kind = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => return self.file(from, to),
+            FileType::Symlink => return self.symlink(from, to),
+            FileType::Directory => return self.directory(from, to, depth),
+            FileType::Fifo => "FIFO",
+            FileType::Socket => "socket",
+            FileType::CharacterDevice | FileType::BlockDevice => "device",
+            FileType::Unknown => "file of unknown kind",
+        };
+        Err(ObjectError::BadKind { path: self.shown(), kind })
+    }
+
+    fn file(&mut self, from: Place<'_>, to: Option<Place<'_>>) -> Result<Node, ObjectError> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let source = rustix::fs::openat(from.0, from.1, flags, Mode::empty()).map_err(|e| self.unread(e))?;
+        let stat = rustix::fs::fstat(&source).map_err(|e| self.unread(e))?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(ObjectError::BadKind { path: self.shown(), kind: "file that changed its kind" });
+        }
+        let executable = stat.st_mode & 0o100 != 0;
+        let copy = to.map(|to| create(to)).transpose().map_err(|e| self.unwritten(e))?;
+        let mut hasher = blake3::Hasher::new();
+        let mut source = File::from(source);
+        let mut copy = copy.map(File::from);
+        let mut scanner = Scanner::new(self.wanted);
+        let mut emit = |written: &[u8], hashed: &[u8]| {
+            hasher.update(hashed);
+            copy.as_mut().map_or(Ok(()), |copy| copy.write_all(written))
+        };
+        let mut buffer = std::mem::take(&mut self.buffer);
+        loop {
+            let count = match source.read(&mut buffer) {
+                Ok(count) => count,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(source) => return Err(ObjectError::Read { path: self.shown(), source }),
+            };
+            if count == 0 {
+                break;
+            }
+            self.size_bytes += count as u64;
+            scanner.push(&buffer[..count], &mut emit).map_err(|source| self.unwritten(source))?;
+        }
+        let Found { references, own } = scanner.finish(&mut emit).map_err(|source| self.unwritten(source))?;
+        self.buffer = buffer;
+        self.files += 1;
+        self.references.extend(references);
+        let blanked = Digest::from_bytes(*hasher.finalize().as_bytes());
+        let digest = tree::file_with_self_references(blanked, &own);
+        if !own.is_empty() {
+            self.own.push(OwnMention { path: self.path.clone(), offsets: own });
+        }
+        if let Some(copy) = copy {
+            let mode = if executable { 0o555 } else { 0o444 };
+            rustix::fs::fchmod(&copy, Mode::from_raw_mode(mode)).map_err(|e| self.unwritten(e))?;
+            rustix::fs::futimens(&copy, &TIMES).map_err(|e| self.unwritten(e))?;
+        }
+        Ok(Node::File { digest, executable })
+    }
+
+    fn symlink(&mut self, from: Place<'_>, to: Option<Place<'_>>) -> Result<Node, ObjectError> {
+        let target = rustix::fs::readlinkat(from.0, from.1, Vec::new()).map_err(|e| self.unread(e))?;
+        let (mut written, mut hashed) = (Vec::new(), Vec::new());
+        let mut emit = |as_written: &[u8], as_hashed: &[u8]| {
+            written.extend_from_slice(as_written);
+            hashed.extend_from_slice(as_hashed);
+            Ok::<(), std::convert::Infallible>(())
+        };
+        let mut scanner = Scanner::new(self.wanted);
+        let Ok(()) = scanner.push(target.as_bytes(), &mut emit);
+        let Ok(found) = scanner.finish(&mut emit);
+        self.size_bytes += written.len() as u64;
+        self.references.extend(found.references);
+        if !found.own.is_empty() {
+            self.own.push(OwnMention { path: self.path.clone(), offsets: Vec::new() });
+        }
+        if let Some((folder, name)) = to {
+            rustix::fs::symlinkat(&*written, folder, name).map_err(|e| self.unwritten(e))?;
+            set_time(folder, name, AtFlags::SYMLINK_NOFOLLOW).map_err(|e| self.unwritten(e))?;
+        }
+        Ok(Node::Symlink { target: hashed })
+    }
+
+    fn directory(
+        &mut self,
+        from: Place<'_>,
+        to: Option<Place<'_>>,
+        depth: usize,
+    ) -> Result<Node, ObjectError> {
+        if depth >= MAX_DEPTH {
+            return Err(ObjectError::TooDeep { path: self.shown() });
+        }
+        let source = open_directory(from).map_err(|e| self.unread(e))?;
+        if let Some((folder, name)) = to {
+            rustix::fs::mkdirat(folder, name, Mode::from_raw_mode(0o700)).map_err(|e| self.unwritten(e))?;
+        }
+        let copy = to.map(|to| open_directory(to)).transpose().map_err(|e| self.unwritten(e))?;
+        let mut names = BTreeMap::new();
+        for entry in Dir::read_from(&source).map_err(|e| self.unread(e))? {
+            let entry = entry.map_err(|e| self.unread(e))?;
+            let name = entry.file_name().to_owned();
+            if name.as_bytes() != b"." && name.as_bytes() != b".." {
+                names.insert(name, entry.file_type());
+            }
+        }
+        let mut entries = BTreeMap::new();
+        for (name, kind) in names {
+            self.path.push(OsStr::from_bytes(name.as_bytes()));
+            if self.accepts(kind, (source.as_fd(), &name))? {
+                self.scan_name(&name)?;
+                let to = copy.as_ref().map(|copy| (copy.as_fd(), &*name));
+                let node = self.node((source.as_fd(), &name), to, depth + 1)?;
+                entries.insert(name.into_bytes(), node);
+            }
+            self.path.pop();
+        }
+        if let Some(copy) = copy {
+            rustix::fs::fchmod(&copy, Mode::from_raw_mode(0o555)).map_err(|e| self.unwritten(e))?;
+            rustix::fs::futimens(&copy, &TIMES).map_err(|e| self.unwritten(e))?;
+        }
+        Ok(Node::Directory { digest: tree::directory(&entries) })
+    }
+
+    fn accepts(&mut self, kind: FileType, place: Place<'_>) -> Result<bool, ObjectError> {
+        if self.filter.is_none() {
+            return Ok(true);
+        }
+        let kind = match kind {
+            FileType::Unknown => {
+                let stat = rustix::fs::statat(place.0, place.1, AtFlags::SYMLINK_NOFOLLOW);
+                FileType::from_raw_mode(stat.map_err(|e| self.unread(e))?.st_mode)
+            }
+            known => known,
+        };
+        let path = join(self.source, &self.path);
+        let accepted = self.filter.as_mut().map_or(Ok(true), |filter| filter(&path, kind));
+        accepted.map_err(|source| ObjectError::Filter { path: show(&path), source })
+    }
+
+    fn scan_name(&mut self, name: &CStr) -> Result<(), ObjectError> {
+        if name.to_bytes().len() < TEXT_LENGTH {
+            return Ok(());
+        }
+        let mut scanner = Scanner::new(self.wanted);
+        let mut ignore = |_: &[u8], _: &[u8]| Ok::<(), std::convert::Infallible>(());
+        let Ok(()) = scanner.push(name.to_bytes(), &mut ignore);
+        let Ok(found) = scanner.finish(&mut ignore);
+        let replaced = found.references.iter().any(|found| self.wanted.replacements.contains_key(found));
+        if !found.own.is_empty() || replaced {
+            return Err(ObjectError::OwnName { path: self.shown() });
+        }
+        self.references.extend(found.references);
+        Ok(())
+    }
+
+    fn shown(&self) -> String {
+        show(&join(self.source, &self.path))
+    }
+
+    fn unread(&self, error: Errno) -> ObjectError {
+        ObjectError::Read { path: self.shown(), source: error.into() }
+    }
+
+    fn unwritten(&self, error: impl Into<std::io::Error>) -> ObjectError {
+        ObjectError::Write { path: self.shown(), source: error.into() }
+    }
+}
+
+fn open_directory((folder, name): Place<'_>) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(folder, name, flags, Mode::empty())
+}
+
+fn create((folder, name): Place<'_>) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(folder, name, flags, Mode::from_raw_mode(0o600))
+}
+
+/// Joins, but keeps `base` as it is when there is nothing to add (no trailing slash).
+fn join(base: &Path, below: &Path) -> PathBuf {
+    if below.as_os_str().is_empty() { base.into() } else { base.join(below) }
+}
+
+fn show(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn c_path(path: &Path) -> CString {
+    CString::new(path.as_os_str().as_bytes()).unwrap_or_else(|_| CString::from(c"path-with-a-zero-byte"))
+}
+
+/// Deletes a tree, whatever modes its directories have. Nothing there is success.
+pub fn remove(location: &Path) -> std::io::Result<()> {
+    match rustix::fs::statat(rustix::fs::CWD, location, AtFlags::SYMLINK_NOFOLLOW) {
+        Err(Errno::NOENT) => Ok(()),
+        Err(error) => Err(error.into()),
+        Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Directory => {
+            make_accessible(location)?;
+            std::fs::remove_dir_all(location)
+        }
+        Ok(_) => std::fs::remove_file(location),
+    }
+}
+
+/// Gives a tree of ours the modes that reading and deleting it take, whatever its builder left. Nobody else may be
+/// at work in it. Iterative, with two directories open at a time, so that no nesting exhausts anything.
+pub fn make_accessible(location: &Path) -> std::io::Result<()> {
+    let name = c_path(location);
+    let Some(FileType::Directory) = allow_owner(rustix::fs::CWD, &name)? else { return Ok(()) };
+    let top = open_directory((rustix::fs::CWD, &name))?;
+    let mut folders = vec![PathBuf::from(".")];
+    while let Some(folder) = folders.pop() {
+        let opened = open_directory((top.as_fd(), &c_path(&folder)))?;
+        for entry in Dir::read_from(&opened)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            if name.to_bytes() == b"." || name.to_bytes() == b".." {
+                continue;
+            }
+            if allow_owner(opened.as_fd(), name)? == Some(FileType::Directory) {
+                folders.push(folder.join(OsStr::from_bytes(name.to_bytes())));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Lets the owner read a file, or read and change a directory. Gives the kind, unless it is a link.
+fn allow_owner(folder: BorrowedFd<'_>, name: &CStr) -> std::io::Result<Option<FileType>> {
+    let stat = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    let kind = FileType::from_raw_mode(stat.st_mode);
+    let needed = match kind {
+        FileType::Symlink => return Ok(None),
+        FileType::Directory => 0o700,
+        _ => 0o400,
+    };
+    if stat.st_mode & needed != needed {
+        rustix::fs::chmodat(folder, name, Mode::from_raw_mode(stat.st_mode | needed), AtFlags::empty())?;
+    }
+    Ok(Some(kind))
+}

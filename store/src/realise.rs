@@ -1,0 +1,472 @@
+//! Makes outputs of derivations valid: finds what is there, builds what isn't, in parallel, the longest path first.
+//!
+//! Every derivation on the way is first *resolved*: the inputs that are outputs of other derivations are replaced by
+//! the store paths that those were realised to. If the derivation so resolved was built before, its outputs are taken:
+//! a changed input that came out with the same bytes rebuilds nothing above it (early cutoff).
+
+use crate::build::{self, Builtin};
+use crate::sandbox::{Exit, Limits, SandboxError};
+use crate::store::{Store, StoreError};
+use bstr::{BString, ByteSlice};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use sx_derivation::store_path::StorePathError;
+use sx_derivation::{Derivation, Hash, StorePath};
+
+/// The system that builds run on here.
+pub const SYSTEM: &str = "x86_64-linux";
+
+/// How to realise.
+pub struct Realiser<'a> {
+    /// Where to.
+    pub store: &'a Store,
+    /// Derivations by their paths; those of the store come in addition.
+    pub derivations: &'a BTreeMap<StorePath, Derivation>,
+    /// What `builtin:` builders do, by name.
+    pub builtins: BTreeMap<&'static str, Box<dyn Builtin>>,
+    /// Most builds at a time, at least one.
+    pub jobs: usize,
+    /// Cores that a build is told to use.
+    pub cores: usize,
+    /// When a build is stopped.
+    pub limits: Limits,
+    /// Told what happens, from several threads.
+    pub events: &'a (dyn Fn(Event<'_>) + Sync),
+    /// Set to call everything off.
+    pub cancelled: &'a AtomicBool,
+}
+
+/// Something happened.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// This many derivations are not realised yet, those included that early cutoff may save.
+    Planned(usize),
+    /// A build began.
+    Started(&'a StorePath),
+    /// A builder printed something.
+    Output {
+        /// Its derivation.
+        derivation: &'a StorePath,
+        /// What, as it came: any bytes.
+        bytes: &'a [u8],
+    },
+    /// A derivation is realised.
+    Finished {
+        /// Which.
+        derivation: &'a StorePath,
+        /// Whether it was built; if not, it was resolved to what had been built before.
+        built: bool,
+    },
+    /// A build failed.
+    Failed(&'a StorePath),
+}
+
+/// What realising would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Derivations to build, each after its inputs; some may turn out to be built already.
+    pub builds: Vec<StorePath>,
+}
+
+/// Why a derivation isn't realised.
+#[derive(Debug, thiserror::Error)]
+#[error("`{}` was not realised", derivation.name())]
+pub struct RealiseError {
+    /// Which.
+    pub derivation: StorePath,
+    /// Why.
+    #[source]
+    pub failure: Box<Failure>,
+}
+
+impl RealiseError {
+    fn new(derivation: &StorePath, failure: Failure) -> Self {
+        Self { derivation: derivation.clone(), failure: failure.into() }
+    }
+}
+
+/// What can go wrong with one derivation.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Nobody knows the derivation.
+    #[error("the derivation is neither in the expression nor in the store")]
+    UnknownDerivation,
+    /// Another derivation, or the user, asks for an output that there isn't.
+    #[error("there is no output `{output}`; it has {}", .known.join(", "))]
+    UnknownOutput {
+        /// What was asked for.
+        output: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// The derivation is for another kind of machine.
+    #[error("it is for `{0}`; this sx builds for `{SYSTEM}`")]
+    OtherSystem(String),
+    /// An input source isn't valid.
+    #[error("its input `{0}` is not in the store")]
+    MissingInput(StorePath),
+    /// There is no such builtin.
+    #[error("there is no `builtin:{name}`; there is {}", .known.join(", "))]
+    UnknownBuiltin {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// A builtin makes one output.
+    #[error("a `builtin:` builder has the one output `out`")]
+    BuiltinOutputs,
+    /// A builtin failed.
+    #[error(transparent)]
+    Builtin(Box<dyn std::error::Error + Send + Sync>),
+    /// The builder ended otherwise than with success.
+    #[error("the builder {}", describe(*.exit))]
+    Builder {
+        /// How.
+        exit: Exit,
+        /// The last lines that it printed.
+        tail: Vec<String>,
+        /// The whole of it.
+        log: PathBuf,
+    },
+    /// The builder was not started, or was stopped.
+    #[error("{reason}")]
+    Sandbox {
+        /// Why.
+        reason: SandboxError,
+        /// The last lines that it printed.
+        tail: Vec<String>,
+        /// The whole of it.
+        log: PathBuf,
+    },
+    /// The builder succeeded, but something is missing.
+    #[error("the builder ended without error but did not make its output `{0}`")]
+    NoOutput(String),
+    /// The builder left something beside its outputs.
+    #[error("the builder wrote `{0}`, which is none of its outputs")]
+    StrangeOutput(String),
+    /// The builder left something that can't be stored.
+    #[error(
+        "the output `{output}` has a {kind} at `{path}`; an object holds only files, directories and symbolic links"
+    )]
+    BadOutput {
+        /// Which output.
+        output: String,
+        /// Where in it; empty for the whole.
+        path: String,
+        /// What it is.
+        kind: &'static str,
+    },
+    /// Outputs mention one another, so none has a content to be named by.
+    #[error("the outputs {} mention one another", .0.join(", "))]
+    Cycle(Vec<String>),
+    /// An output was pinned to other content.
+    #[error("output `{output}` has hash {found}, the expression says {expected}")]
+    Pin {
+        /// Which output.
+        output: String,
+        /// What the expression says.
+        expected: Hash,
+        /// What came out.
+        found: Hash,
+    },
+    /// An output was pinned as a file and is something else, or by a broken hash function.
+    #[error(
+        "the output `{0}` is pinned by the hash of a file, in sha256, sha512 or blake3, but it is no such file"
+    )]
+    PinnedDirectory(String),
+    /// A pinned output must stand alone.
+    #[error("the output `{output}` is pinned by its hash and may not mention `{reference}`")]
+    PinnedReference {
+        /// Which output.
+        output: String,
+        /// What it mentions.
+        reference: StorePath,
+    },
+    /// The user, or another failure, called it off.
+    #[error("it was interrupted")]
+    Interrupted,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<StorePathError> for Failure {
+    fn from(error: StorePathError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+fn describe(exit: Exit) -> String {
+    match exit {
+        Exit::Code(code) => format!("ended with exit code {code}"),
+        Exit::Signal(signal) => format!("was ended by signal {signal}"),
+    }
+}
+
+/// The store path of each output of a derivation.
+type Outputs = BTreeMap<String, StorePath>;
+
+impl Realiser<'_> {
+    /// Makes the outputs valid and gives their store paths, in the order asked for. Stops at the first failure, when
+    /// the builds under way have ended.
+    pub fn realise(&self, wanted: &[(StorePath, String)]) -> Result<Vec<StorePath>, Vec<RealiseError>> {
+        let (mut graph, realised) = self.graph(wanted).map_err(|error| vec![error])?;
+        (self.events)(Event::Planned(graph.jobs.len()));
+        graph.measure_heights();
+        let waiting: Vec<usize> = graph.jobs.iter().map(|job| job.inputs).collect();
+        let mut ready = BinaryHeap::new();
+        for (number, job) in graph.jobs.iter().enumerate() {
+            if job.inputs == 0 {
+                ready.push((job.height, number));
+            }
+        }
+        let state = State { ready, waiting, realised, unfinished: graph.jobs.len(), failures: Vec::new() };
+        let (state, changed) = (Mutex::new(state), Condvar::new());
+        std::thread::scope(|scope| {
+            for _ in 0..self.jobs.clamp(1, graph.jobs.len().max(1)) {
+                scope.spawn(|| self.work(&graph, &state, &changed));
+            }
+        });
+        let state = state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if !state.failures.is_empty() {
+            return Err(state.failures);
+        }
+        let paths = wanted.iter().map(|(path, output)| state.realised[path][output].clone());
+        Ok(paths.collect())
+    }
+
+    /// What [`realise`](Self::realise) would build.
+    pub fn plan(&self, wanted: &[(StorePath, String)]) -> Result<Plan, RealiseError> {
+        let (graph, _) = self.graph(wanted)?;
+        Ok(Plan { builds: graph.jobs.into_iter().map(|job| job.path).collect() })
+    }
+
+    /// All derivations to look at: those wanted and, below those that aren't realised, their inputs.
+    /// Each comes after its inputs. Walks without recursion, since chains may be long.
+    fn graph(
+        &self,
+        wanted: &[(StorePath, String)],
+    ) -> Result<(Graph, BTreeMap<StorePath, Outputs>), RealiseError> {
+        let mut graph = Graph::default();
+        let mut realised = BTreeMap::new();
+        let mut numbers: BTreeMap<StorePath, usize> = BTreeMap::new();
+        let mut begun = BTreeSet::new();
+        let mut open: Vec<Visit> = wanted.iter().rev().map(|(path, _)| Visit::Enter(path.clone())).collect();
+        while let Some(visit) = open.pop() {
+            match visit {
+                Visit::Enter(path) => {
+                    if !begun.insert(path.clone()) {
+                        continue;
+                    }
+                    let failed = |failure| RealiseError::new(&path, failure);
+                    let derivation = self.derivation(&path).map_err(failed)?;
+                    if let Some(outputs) = self.find(&path, &derivation).map_err(failed)? {
+                        realised.insert(path, outputs);
+                        continue;
+                    }
+                    let inputs: Vec<StorePath> = derivation.input_derivations.keys().cloned().collect();
+                    open.push(Visit::Leave(path, derivation));
+                    open.extend(inputs.into_iter().map(Visit::Enter));
+                }
+                Visit::Leave(path, derivation) => {
+                    let number = graph.jobs.len();
+                    let inputs: Vec<usize> = derivation
+                        .input_derivations
+                        .keys()
+                        .filter_map(|input| numbers.get(input).copied())
+                        .collect();
+                    for &input in &inputs {
+                        graph.jobs[input].dependents.push(number);
+                    }
+                    numbers.insert(path.clone(), number);
+                    let inputs = inputs.len();
+                    graph.jobs.push(Job { path, derivation, inputs, dependents: Vec::new(), height: 0 });
+                }
+            }
+        }
+        for (path, output) in wanted {
+            let known: Vec<String> = match (realised.get(path), numbers.get(path)) {
+                (Some(outputs), _) => outputs.keys().cloned().collect(),
+                (None, Some(&number)) => graph.jobs[number].derivation.outputs.keys().cloned().collect(),
+                (None, None) => Vec::new(),
+            };
+            if !known.contains(output) {
+                let failure = Failure::UnknownOutput { output: output.clone(), known };
+                return Err(RealiseError::new(path, failure));
+            }
+        }
+        Ok((graph, realised))
+    }
+
+    fn derivation(&self, path: &StorePath) -> Result<Derivation, Failure> {
+        if let Some(derivation) = self.derivations.get(path) {
+            return Ok(derivation.clone());
+        }
+        let stored = self.store.database().derivation(path).map_err(StoreError::from)?;
+        stored.ok_or(Failure::UnknownDerivation)
+    }
+
+    /// The outputs of the derivation at `path`, if all of them are realised.
+    fn find(&self, path: &StorePath, derivation: &Derivation) -> Result<Option<Outputs>, Failure> {
+        let mut outputs = Outputs::new();
+        for output in derivation.outputs.keys() {
+            match self.store.database().realisation(path, output).map_err(StoreError::from)? {
+                Some(found) => outputs.insert(output.clone(), found),
+                None => return Ok(None),
+            };
+        }
+        Ok(Some(outputs))
+    }
+
+    /// One thread's work: takes what is ready until nothing is left to do or something failed.
+    fn work(&self, graph: &Graph, state: &Mutex<State>, changed: &Condvar) {
+        let lock = || state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut guard = lock();
+        while guard.unfinished > 0 && guard.failures.is_empty() {
+            let Some((_, number)) = guard.ready.pop() else {
+                guard = changed.wait(guard).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let job = &graph.jobs[number];
+            let resolved = resolve(&job.derivation, &guard.realised);
+            drop(guard);
+            let result = resolved.and_then(|resolved| self.realise_resolved(&job.path, &resolved));
+            guard = lock();
+            match result {
+                Ok((outputs, built)) => {
+                    (self.events)(Event::Finished { derivation: &job.path, built });
+                    finish(&mut guard, graph, number, outputs);
+                }
+                Err(failure) => {
+                    (self.events)(Event::Failed(&job.path));
+                    guard.failures.push(RealiseError::new(&job.path, failure));
+                }
+            }
+            changed.notify_all();
+        }
+    }
+
+    /// Finds or builds the outputs of a resolved derivation. Tells whether it was built.
+    fn realise_resolved(
+        &self,
+        original: &StorePath,
+        resolved: &Derivation,
+    ) -> Result<(Outputs, bool), Failure> {
+        let path = resolved.path()?;
+        if let Some(outputs) = self.find(&path, resolved)? {
+            return self.adopt(original, outputs);
+        }
+        if self.cancelled.load(Ordering::Relaxed) {
+            return Err(Failure::Interrupted);
+        }
+        let is_builtin = resolved.builder.starts_with(b"builtin:");
+        if resolved.system != SYSTEM && !(is_builtin && resolved.system == "builtin") {
+            return Err(Failure::OtherSystem(resolved.system.clone()));
+        }
+        for input in &resolved.input_sources {
+            if !self.store.database().is_valid(input).map_err(StoreError::from)? {
+                return Err(Failure::MissingInput(input.clone()));
+            }
+        }
+        let _lock = self.store.lock(&path)?;
+        // Another process may have built it while we waited.
+        if let Some(outputs) = self.find(&path, resolved)? {
+            return self.adopt(original, outputs);
+        }
+        (self.events)(Event::Started(original));
+        let outputs = build::build(self, resolved, &path, original)?;
+        Ok((outputs, true))
+    }
+
+    /// Notes that the derivation at `original` is realised to what its resolved form was.
+    fn adopt(&self, original: &StorePath, outputs: Outputs) -> Result<(Outputs, bool), Failure> {
+        let named = |(output, path): (&String, &StorePath)| (original.clone(), output.clone(), path.clone());
+        let realisations: Vec<_> = outputs.iter().map(named).collect();
+        self.store.database().register(&[], &realisations, &[]).map_err(StoreError::from)?;
+        Ok((outputs, false))
+    }
+}
+
+enum Visit {
+    Enter(StorePath),
+    Leave(StorePath, Derivation),
+}
+
+/// Derivations to realise, each after its inputs.
+#[derive(Default)]
+struct Graph {
+    jobs: Vec<Job>,
+}
+
+struct Job {
+    path: StorePath,
+    derivation: Derivation,
+    /// How many of its inputs are in the graph too.
+    inputs: usize,
+    /// Positions of those that wait for this one.
+    dependents: Vec<usize>,
+    /// Length of the longest path of derivations that wait for this one.
+    height: usize,
+}
+
+impl Graph {
+    fn measure_heights(&mut self) {
+        for number in (0..self.jobs.len()).rev() {
+            let above = self.jobs[number].dependents.iter().map(|&dependent| self.jobs[dependent].height + 1);
+            self.jobs[number].height = above.max().unwrap_or(0);
+        }
+    }
+}
+
+struct State {
+    /// Jobs whose inputs are realised, with their heights.
+    ready: BinaryHeap<(usize, usize)>,
+    /// For each job, how many of its inputs aren't realised yet.
+    waiting: Vec<usize>,
+    realised: BTreeMap<StorePath, Outputs>,
+    unfinished: usize,
+    failures: Vec<RealiseError>,
+}
+
+fn finish(state: &mut MutexGuard<'_, State>, graph: &Graph, number: usize, outputs: Outputs) {
+    let job = &graph.jobs[number];
+    state.realised.insert(job.path.clone(), outputs);
+    state.unfinished -= 1;
+    for &dependent in &job.dependents {
+        state.waiting[dependent] -= 1;
+        if state.waiting[dependent] == 0 {
+            state.ready.push((graph.jobs[dependent].height, dependent));
+        }
+    }
+}
+
+/// Replaces the outputs of other derivations by what they were realised to.
+fn resolve(derivation: &Derivation, realised: &BTreeMap<StorePath, Outputs>) -> Result<Derivation, Failure> {
+    let mut resolved = derivation.clone();
+    let mut replacements = Vec::new();
+    for (input, outputs) in std::mem::take(&mut resolved.input_derivations) {
+        for output in outputs {
+            let known = realised.get(&input).ok_or(Failure::UnknownDerivation)?;
+            let path = known.get(&output).ok_or_else(|| Failure::UnknownOutput {
+                output: format!("{output}` of `{}", input.name()),
+                known: known.keys().cloned().collect(),
+            })?;
+            replacements.push((input.placeholder(&output)?.to_string(), path.to_string()));
+            resolved.input_sources.insert(path.clone());
+        }
+    }
+    let replace = |text: &mut BString| {
+        for (placeholder, path) in &replacements {
+            if text.contains_str(placeholder) {
+                *text = text.replace(placeholder, path).into();
+            }
+        }
+    };
+    replace(&mut resolved.builder);
+    resolved.arguments.iter_mut().for_each(replace);
+    resolved.environment.values_mut().for_each(replace);
+    Ok(resolved)
+}

@@ -1,0 +1,149 @@
+//! Where builders run: a view of the system made for one build, without network, gone with its last process.
+//!
+//! The principal function is [`run`]. What a builder sees, and nothing else:
+//!
+//! ```text
+//! /sx/store     its inputs, each mounted read-only; new entries may be made beside them
+//! /build        empty, writable, the working directory
+//! /tmp, /dev/shm  empty, writable
+//! /dev          null, zero, full, random, urandom, fd, stdin, stdout, stderr, shm
+//! /proc         its own processes
+//! /etc          passwd, group, hosts: one user `builder` (1000), one group (100), localhost
+//! ```
+//!
+//! It refuses to run without a user namespace of its own, also for root: a builder is never the host's root, and never
+//! the same user as files that the host's root owns. The way in:
+//!
+//! 1. [`view`] makes the folders on disk and lists the mounts, in the parent, where failing is cheap.
+//! 2. [`process`] clones the sandbox's first process into new namespaces (user, mount, PID, network, IPC, UTS, cgroup),
+//!    which mounts, pivots, gives up its rights, and starts the builder as its child.
+//! 3. When the builder ends, the first process ends, and the kernel kills whatever is left before the parent is told.
+
+mod process;
+mod seccomp;
+mod view;
+
+pub use process::run;
+
+use bstr::BString;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+use sx_derivation::StorePath;
+
+/// User id that a builder sees itself as. It enters hashed bytes when a builder writes it down.
+pub const BUILD_USER: u32 = 1000;
+
+/// Group id that a builder sees itself as.
+pub const BUILD_GROUP: u32 = 100;
+
+/// Where a builder starts.
+pub const BUILD_FOLDER: &str = "/build";
+
+/// What to run, and with what in view.
+#[derive(Clone, Debug)]
+pub struct Sandbox {
+    /// A folder that isn't there yet, for the builder's root; its parent is closed to other users.
+    pub folder: PathBuf,
+    /// Objects in view, and where they lie.
+    pub inputs: BTreeMap<StorePath, PathBuf>,
+    /// The program, a path in the builder's view.
+    pub program: BString,
+    /// Its arguments, without its own name.
+    pub arguments: Vec<BString>,
+    /// Its whole environment.
+    pub environment: BTreeMap<BString, BString>,
+    /// When to give up.
+    pub limits: Limits,
+}
+
+/// When a build is stopped from outside.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Longest run.
+    pub time: Option<Duration>,
+    /// Longest run without printing anything.
+    pub silence: Option<Duration>,
+    /// Most bytes printed.
+    pub log_bytes: u64,
+}
+
+impl Default for Limits {
+    /// Six hours, no limit on silence, 256 MiB of log.
+    fn default() -> Self {
+        Self { time: Some(Duration::from_secs(6 * 3600)), silence: None, log_bytes: 256 << 20 }
+    }
+}
+
+/// How a builder ended by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// With this code.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+impl Sandbox {
+    /// Where what the builder sees as `/sx/store/<digest>-<name>` lies for us.
+    pub fn output(&self, path: &StorePath) -> PathBuf {
+        self.store().join(path.base_name())
+    }
+
+    /// Where what the builder sees as `/sx/store` lies for us.
+    pub fn store(&self) -> PathBuf {
+        self.folder.join("root/sx/store")
+    }
+}
+
+/// Why a build didn't end by itself, or never began.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// The host lets nobody, or not this user, make user namespaces.
+    #[error("this host does not let the current user make a user namespace, which every build runs in")]
+    NoUserNamespace(#[source] std::io::Error),
+    /// A file operation before the start failed.
+    #[error("cannot {action} `{path}` for the sandbox")]
+    Prepare {
+        /// What was tried.
+        action: &'static str,
+        /// With which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The kernel refused something on the way in.
+    #[error("cannot {stage} in the sandbox")]
+    Enter {
+        /// What was tried.
+        stage: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The program can't be started.
+    #[error("cannot start the builder `{program}`")]
+    Execute {
+        /// The program.
+        program: BString,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// An argument or a variable can't be given to any program.
+    #[error("`{0}` has a zero byte, which no program can be given")]
+    ZeroByte(BString),
+    /// It ran longer than allowed.
+    #[error("the builder was stopped after {} seconds, the limit on time", .0.as_secs())]
+    Time(Duration),
+    /// It printed nothing for longer than allowed.
+    #[error("the builder was stopped after {} seconds without output, the limit on silence", .0.as_secs())]
+    Silence(Duration),
+    /// It printed more than allowed.
+    #[error("the builder was stopped after printing {0} bytes, the limit on logs")]
+    Log(u64),
+    /// The user, or another build's failure, called it off.
+    #[error("the build was interrupted")]
+    Interrupted,
+}

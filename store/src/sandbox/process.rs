@@ -1,0 +1,549 @@
+//! The sandbox's first process, from clone to the kernel's last kill.
+//!
+//! Between clone and exec the child shares its memory's state with a process of many threads, some of which may have
+//! held locks. So everything it needs is made before ([`Plan`]), and it calls the kernel only: no allocation, no
+//! standard library, no panic. What fails is reported as three numbers through a pipe.
+
+#![expect(unsafe_code, reason = "the calls between clone and exec have no safe wrapper")]
+
+use super::view::{self, Mount, Outside};
+use super::{BUILD_FOLDER, BUILD_GROUP, BUILD_USER, Exit, Sandbox, SandboxError};
+use bstr::BString;
+use libc::{c_char, c_int, c_long, c_ulong, pid_t};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, Signal};
+use std::ffi::{CStr, CString};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::ptr::{null, null_mut};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// How often a running build looks whether it was called off.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Descriptors that a builder may open.
+const MAX_OPEN_FILES: u64 = 4096;
+
+/// Steps on the way in, each with what it is for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+enum Stage {
+    Network,
+    HostName,
+    Private,
+    Mount,
+    Pivot,
+    Identity,
+    Limits,
+    Rights,
+    Filter,
+    Fork,
+    Execute,
+    /// Not a failure: the builder ended, the wait status follows.
+    Exited,
+}
+
+const STAGES: [(Stage, &str); 12] = [
+    (Stage::Network, "bring up the loopback interface"),
+    (Stage::HostName, "set the host name"),
+    (Stage::Private, "make the mounts private"),
+    (Stage::Mount, "mount"),
+    (Stage::Pivot, "change the root"),
+    (Stage::Identity, "become the build user"),
+    (Stage::Limits, "set the resource limits"),
+    (Stage::Rights, "give up rights"),
+    (Stage::Filter, "install the filter of system calls"),
+    (Stage::Fork, "fork"),
+    (Stage::Execute, "execute"),
+    (Stage::Exited, "end"),
+];
+
+/// Everything the child needs, made before the clone.
+struct Plan {
+    root: CString,
+    build_folder: CString,
+    mounts: Vec<Mount>,
+    program: CString,
+    /// Null-terminated, pointing into `_strings`.
+    arguments: Vec<*const c_char>,
+    environment: Vec<*const c_char>,
+    _strings: Vec<CString>,
+    becomes_other: bool,
+    filter: Vec<libc::sock_filter>,
+    go: RawFd,
+    log: RawFd,
+    status: RawFd,
+}
+
+/// Runs the builder to its end, and gives what it prints to `output` as it comes. When this returns, no process of
+/// the build is left; the folder stays for the caller to take the outputs from and to delete.
+pub fn run(
+    sandbox: &Sandbox,
+    cancelled: &AtomicBool,
+    mut output: impl FnMut(&[u8]),
+) -> Result<Exit, SandboxError> {
+    let outside = view::outside();
+    let mounts = view::make(sandbox, outside)?;
+    let pipe =
+        || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(|e| enter("make a pipe", e));
+    let ((go_read, go_write), (log_read, log_write), (status_read, status_write)) =
+        (pipe()?, pipe()?, pipe()?);
+    let c_string =
+        |text: &BString| CString::new(text.as_slice()).map_err(|_| SandboxError::ZeroByte(text.clone()));
+    let program = c_string(&sandbox.program)?;
+    let variables = sandbox.environment.iter().map(|(name, value)| {
+        let mut variable = name.clone();
+        variable.push(b'=');
+        variable.extend_from_slice(value);
+        variable
+    });
+    let arguments: Vec<CString> = sandbox.arguments.iter().map(c_string).collect::<Result<_, _>>()?;
+    let variables: Vec<CString> = variables.map(|text| c_string(&text)).collect::<Result<_, _>>()?;
+    let pointers = |first: Option<&CString>, rest: &[CString]| {
+        let rest = rest.iter().map(|text| text.as_ptr());
+        first.map(|text| text.as_ptr()).into_iter().chain(rest).chain([null()]).collect()
+    };
+    let plan = Plan {
+        root: view::c_string(&sandbox.folder.join("root")),
+        build_folder: CString::new(BUILD_FOLDER).expect("the constant has no zero byte"),
+        mounts,
+        arguments: pointers(Some(&program), &arguments),
+        environment: pointers(None, &variables),
+        program,
+        // Their texts stay where they are when the vectors move.
+        _strings: arguments.into_iter().chain(variables).collect(),
+        becomes_other: outside.is_other,
+        filter: super::seccomp::filter(),
+        go: go_read.as_raw_fd(),
+        log: log_write.as_raw_fd(),
+        status: status_write.as_raw_fd(),
+    };
+    let child = Child(clone_into_namespaces(&plan).map_err(SandboxError::NoUserNamespace)?);
+    drop((go_read, log_write, status_write));
+    map_ids(child.0, outside).map_err(|e| enter("map the build user", e))?;
+    // Kept open to the end: its closing tells the child that we are gone.
+    let mut go = File::from(go_write);
+    go.write_all(b"!").map_err(|e| enter("start the sandbox", e))?;
+    let stopped = follow(sandbox, cancelled, log_read, &status_read, &mut output);
+    if stopped.is_err() {
+        child.kill();
+    }
+    child.wait()?;
+    drop(go);
+    stopped?;
+    read_status(sandbox, &plan, status_read)
+}
+
+fn enter(stage: &str, source: impl Into<std::io::Error>) -> SandboxError {
+    SandboxError::Enter { stage: stage.into(), source: source.into() }
+}
+
+/// The sandbox's first process. Dropped before it was waited for, it is killed and waited for.
+struct Child(Pid);
+
+impl Child {
+    fn kill(&self) {
+        // It is our child and was not waited for, so the number is still its own; it may have ended by itself.
+        let _ = rustix::process::kill_process(self.0, Signal::KILL);
+    }
+
+    /// Waits until it and, by the kernel's promise for the first process of a PID namespace, all others are gone.
+    fn wait(self) -> Result<(), SandboxError> {
+        let result = self.reap();
+        std::mem::forget(self);
+        result.map_err(|e| enter("wait for the end", e))
+    }
+
+    fn reap(&self) -> rustix::io::Result<()> {
+        let options = rustix::process::WaitOptions::empty();
+        rustix::io::retry_on_intr(|| rustix::process::waitpid(Some(self.0), options)).map(drop)
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.kill();
+        let _ = self.reap();
+    }
+}
+
+/// Writes the identity maps of the child's user namespace: one user, one group.
+fn map_ids(child: Pid, outside: Outside) -> std::io::Result<()> {
+    let write = |file: &str, text: String| {
+        let path = format!("/proc/{}/{file}", child.as_raw_nonzero());
+        std::fs::OpenOptions::new().write(true).open(path)?.write_all(text.as_bytes())
+    };
+    if !outside.is_other {
+        write("setgroups", "deny".into())?;
+    }
+    write("gid_map", format!("{BUILD_GROUP} {} 1", outside.group))?;
+    write("uid_map", format!("{BUILD_USER} {} 1", outside.user))
+}
+
+/// Passes on what the builder prints until it and all its descendants are done, or a limit is reached.
+fn follow(
+    sandbox: &Sandbox,
+    cancelled: &AtomicBool,
+    log: OwnedFd,
+    status: &OwnedFd,
+    output: &mut impl FnMut(&[u8]),
+) -> Result<(), SandboxError> {
+    let limits = &sandbox.limits;
+    let mut log = File::from(log);
+    let interval = Timespec { tv_sec: 0, tv_nsec: POLL_INTERVAL.as_nanos() as i64 };
+    let start = Instant::now();
+    let (mut last, mut printed, mut open) = (start, 0u64, true);
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        // The status pipe is only written to at the end; its closing says that the first process is gone.
+        let mut watched = vec![PollFd::new(status, PollFlags::empty())];
+        if open {
+            watched.push(PollFd::new(&log, PollFlags::IN));
+        }
+        match poll(&mut watched, Some(&interval)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(enter("follow the build", error)),
+        }
+        let gone = watched[0].revents().contains(PollFlags::HUP);
+        let readable = watched.get(1).is_some_and(|log| !log.revents().is_empty());
+        if readable {
+            let count = log.read(&mut buffer).map_err(|e| enter("read the log", e))?;
+            open = count > 0;
+            last = Instant::now();
+            printed += count as u64;
+            if printed > limits.log_bytes {
+                return Err(SandboxError::Log(limits.log_bytes));
+            }
+            output(&buffer[..count]);
+        } else if gone {
+            return Ok(());
+        }
+        if cancelled.load(Ordering::Relaxed) {
+            return Err(SandboxError::Interrupted);
+        }
+        if let Some(limit) = limits.time.filter(|&limit| start.elapsed() > limit) {
+            return Err(SandboxError::Time(limit));
+        }
+        if let Some(limit) = limits.silence.filter(|&limit| last.elapsed() > limit) {
+            return Err(SandboxError::Silence(limit));
+        }
+    }
+}
+
+fn read_status(sandbox: &Sandbox, plan: &Plan, status: OwnedFd) -> Result<Exit, SandboxError> {
+    let mut report = [0; 12];
+    if File::from(status).read_exact(&mut report).is_err() {
+        let source = std::io::Error::other("it was killed from outside");
+        return Err(SandboxError::Enter { stage: "wait for the builder".into(), source });
+    }
+    let number = |at: usize| i32::from_ne_bytes([report[at], report[at + 1], report[at + 2], report[at + 3]]);
+    let (stage, detail, errno) = (number(0), number(4), number(8));
+    let source = std::io::Error::from_raw_os_error(errno);
+    match STAGES.iter().find(|(known, _)| *known as i32 == stage) {
+        Some((Stage::Exited, _)) if libc::WIFSIGNALED(detail) => Ok(Exit::Signal(libc::WTERMSIG(detail))),
+        Some((Stage::Exited, _)) => Ok(Exit::Code(libc::WEXITSTATUS(detail))),
+        Some((Stage::Execute, _)) => Err(SandboxError::Execute { program: sandbox.program.clone(), source }),
+        Some((Stage::Mount, _)) => {
+            let mount = usize::try_from(detail).ok().and_then(|detail| plan.mounts.get(detail));
+            Err(SandboxError::Enter {
+                stage: mount.map_or("mount".into(), |mount| format!("mount {mount:?}")),
+                source,
+            })
+        }
+        Some((_, name)) => Err(SandboxError::Enter { stage: (*name).into(), source }),
+        None => Err(SandboxError::Enter { stage: format!("pass stage {stage}"), source }),
+    }
+}
+
+/// Clones this process into namespaces of its own. Only the parent returns.
+fn clone_into_namespaces(plan: &Plan) -> std::io::Result<Pid> {
+    let namespaces = libc::CLONE_NEWUSER
+        | libc::CLONE_NEWNS
+        | libc::CLONE_NEWPID
+        | libc::CLONE_NEWNET
+        | libc::CLONE_NEWIPC
+        | libc::CLONE_NEWUTS
+        | libc::CLONE_NEWCGROUP;
+    let flags = namespaces as c_ulong | libc::SIGCHLD as c_ulong;
+    // SAFETY: without CLONE_VM and a stack this is a fork; the child only runs `first_process`, which never returns.
+    match unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) } {
+        -1 => Err(std::io::Error::last_os_error()),
+        0 => first_process(plan),
+        pid => Ok(Pid::from_raw(pid as pid_t).expect("clone gives the parent a positive number")),
+    }
+}
+
+// ---- The child: the kernel only, from here on ----
+
+/// Reports a failure and ends the process.
+fn fail(plan: &Plan, stage: Stage, detail: c_int) -> ! {
+    let errno = std::io::Error::last_os_error().raw_os_error().unwrap_or(0);
+    report(plan, stage, detail, errno);
+    exit(1)
+}
+
+fn report(plan: &Plan, stage: Stage, detail: c_int, errno: c_int) {
+    let numbers: [c_int; 3] = [stage as c_int, detail, errno];
+    // SAFETY: the array is 12 bytes long. A pipe takes so few at once; if nobody reads, there is nobody to tell.
+    unsafe { libc::write(plan.status, numbers.as_ptr().cast(), 12) };
+}
+
+fn exit(code: c_int) -> ! {
+    // SAFETY: ends the process without running anything of this program's.
+    unsafe { libc::_exit(code) }
+}
+
+/// Goes on if the call gave no error.
+fn check(plan: &Plan, stage: Stage, detail: c_int, result: impl Into<c_long>) {
+    if result.into() < 0 {
+        fail(plan, stage, detail);
+    }
+}
+
+fn first_process(plan: &Plan) -> ! {
+    close_all_but([plan.go, plan.log, plan.status]);
+    wait_for_go(plan);
+    bring_up_loopback(plan);
+    let name = b"localhost";
+    // SAFETY: the name is as long as said.
+    check(plan, Stage::HostName, 0, unsafe { libc::sethostname(name.as_ptr().cast(), name.len()) });
+    mount_all(plan);
+    pivot(plan);
+    if plan.becomes_other {
+        become_build_user(plan);
+    }
+    set_limits(plan);
+    give_up_rights(plan);
+    install_filter(plan);
+    // SAFETY: a fork, as above; the C library's own would take locks.
+    match unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD as c_ulong, 0, 0, 0, 0) } {
+        -1 => fail(plan, Stage::Fork, 0),
+        0 => execute(plan),
+        builder => wait_for_builder(plan, builder as pid_t),
+    }
+}
+
+/// Closes what was copied from the parent: its ends of our pipes and of other builds', whose ends would go unseen.
+fn close_all_but(mut kept: [RawFd; 3]) {
+    kept.sort_unstable();
+    let mut first = 3;
+    for descriptor in kept.into_iter().chain([RawFd::MAX]) {
+        if first < descriptor {
+            // SAFETY: nothing of this program's runs any more that could use them.
+            unsafe {
+                libc::syscall(
+                    libc::SYS_close_range,
+                    first as c_ulong,
+                    descriptor as c_ulong - 1,
+                    0 as c_ulong,
+                )
+            };
+        }
+        first = descriptor.saturating_add(1);
+    }
+}
+
+fn wait_for_go(plan: &Plan) {
+    let mut byte = 0u8;
+    // SAFETY: one byte is read into one byte.
+    let count = unsafe { libc::read(plan.go, (&raw mut byte).cast(), 1) };
+    if count != 1 {
+        exit(1);
+    }
+}
+
+/// Ends the process if sx is gone.
+fn stop_if_alone(plan: &Plan) {
+    let mut watched = libc::pollfd { fd: plan.go, events: 0, revents: 0 };
+    // SAFETY: one structure, for no time.
+    unsafe { libc::poll(&raw mut watched, 1, 0) };
+    if watched.revents & libc::POLLHUP != 0 {
+        exit(1);
+    }
+}
+
+fn bring_up_loopback(plan: &Plan) {
+    // SAFETY: plain numbers.
+    let socket = unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) };
+    check(plan, Stage::Network, 0, socket);
+    // SAFETY: all zero bytes are a valid `ifreq`.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    request.ifr_name[0] = b'l' as c_char;
+    request.ifr_name[1] = b'o' as c_char;
+    request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as i16;
+    // SAFETY: the kernel reads the request during the call.
+    check(plan, Stage::Network, 1, unsafe { libc::ioctl(socket, libc::SIOCSIFFLAGS, &raw const request) });
+    // SAFETY: the socket is ours.
+    unsafe { libc::close(socket) };
+}
+
+fn mount_all(plan: &Plan) {
+    let none = null::<c_char>();
+    let (root, private) = (c"/".as_ptr(), libc::MS_REC | libc::MS_PRIVATE);
+    // SAFETY: the strings end in a zero byte; null is allowed where it is given.
+    check(plan, Stage::Private, 0, unsafe { libc::mount(none, root, none, private, null()) });
+    for (position, mount) in plan.mounts.iter().enumerate() {
+        let result = match mount {
+            Mount::Bind { source, target } => {
+                // SAFETY: as above.
+                unsafe { libc::mount(source.as_ptr(), target.as_ptr(), none, libc::MS_BIND, null()) }.into()
+            }
+            Mount::Proc { target } => {
+                let flags = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
+                // Hides the first process, whose command line is sx's own.
+                let options = c"hidepid=invisible".as_ptr().cast();
+                // SAFETY: as above.
+                unsafe { libc::mount(c"proc".as_ptr(), target.as_ptr(), c"proc".as_ptr(), flags, options) }
+                    .into()
+            }
+            Mount::Attributes { target, attributes } => set_attributes(target, *attributes),
+        };
+        check(plan, Stage::Mount, position as c_int, result);
+    }
+}
+
+fn set_attributes(target: &CStr, attributes: u64) -> c_long {
+    let change = libc::mount_attr { attr_set: attributes, attr_clr: 0, propagation: 0, userns_fd: 0 };
+    let (folder, size) = (libc::AT_FDCWD, size_of::<libc::mount_attr>());
+    // SAFETY: the structure is as long as said, the string ends in a zero byte.
+    unsafe { libc::syscall(libc::SYS_mount_setattr, folder, target.as_ptr(), 0, &raw const change, size) }
+}
+
+fn pivot(plan: &Plan) {
+    let here = c".".as_ptr();
+    // SAFETY: the string ends in a zero byte.
+    check(plan, Stage::Pivot, 0, unsafe { libc::chdir(plan.root.as_ptr()) });
+    // SAFETY: the new root is stacked on the old one, which is then taken away from under it.
+    check(plan, Stage::Pivot, 1, unsafe { libc::syscall(libc::SYS_pivot_root, here, here) });
+    // SAFETY: as above.
+    check(plan, Stage::Pivot, 2, unsafe { libc::umount2(here, libc::MNT_DETACH) });
+}
+
+fn become_build_user(plan: &Plan) {
+    // SAFETY: plain numbers; system calls of this thread, the only one of this process.
+    check(plan, Stage::Identity, 0, unsafe { libc::syscall(libc::SYS_setgroups, 0, null::<libc::gid_t>()) });
+    let (user, group) = (BUILD_USER, BUILD_GROUP);
+    // SAFETY: as above.
+    check(plan, Stage::Identity, 1, unsafe { libc::syscall(libc::SYS_setresgid, group, group, group) });
+    // SAFETY: as above.
+    check(plan, Stage::Identity, 2, unsafe { libc::syscall(libc::SYS_setresuid, user, user, user) });
+}
+
+fn set_limits(plan: &Plan) {
+    let limits = [
+        (libc::RLIMIT_CORE, 0),
+        (libc::RLIMIT_NOFILE, MAX_OPEN_FILES),
+        (libc::RLIMIT_STACK, 8 << 20),
+        (libc::RLIMIT_MEMLOCK, 64 << 10),
+    ];
+    for (resource, value) in limits {
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: the kernel writes to and reads from the structure during the calls.
+        check(plan, Stage::Limits, resource as c_int, unsafe { libc::getrlimit(resource, &raw mut limit) });
+        // What the host allows less of can't be raised; that is the host's to say.
+        limit.rlim_cur = value.min(limit.rlim_max);
+        if resource != libc::RLIMIT_STACK {
+            limit.rlim_max = limit.rlim_cur;
+        }
+        // SAFETY: as above.
+        check(plan, Stage::Limits, resource as c_int, unsafe { libc::setrlimit(resource, &raw const limit) });
+    }
+}
+
+fn give_up_rights(plan: &Plan) {
+    let prctl = |detail, option: c_int, value: c_ulong| {
+        // SAFETY: these options take numbers only.
+        check(plan, Stage::Rights, detail, unsafe {
+            libc::prctl(option, value, 0 as c_ulong, 0 as c_ulong, 0 as c_ulong)
+        });
+    };
+    // SAFETY: as above; tells how far the kernel's capabilities go.
+    let has = |capability: c_ulong| unsafe { libc::prctl(libc::PR_CAPBSET_READ, capability, 0, 0, 0) } >= 0;
+    let mut capability = 0;
+    while has(capability) {
+        prctl(0, libc::PR_CAPBSET_DROP, capability);
+        capability += 1;
+    }
+    // Version 3 of the call's header, for ourselves; three times two words of no capability at all.
+    let header: [u32; 2] = [0x2008_0522, 0];
+    let none = [0u32; 6];
+    // SAFETY: both structures are as long as that version says.
+    let result = unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), none.as_ptr()) };
+    check(plan, Stage::Rights, 1, result);
+    prctl(2, libc::PR_SET_NO_NEW_PRIVS, 1);
+    // Our memory is a copy of sx's, environment included: no builder looks into it.
+    prctl(3, libc::PR_SET_DUMPABLE, 0);
+    // Changing the user cleared it, so it is set only now; an earlier death is looked for after.
+    prctl(4, libc::PR_SET_PDEATHSIG, libc::SIGKILL as c_ulong);
+    stop_if_alone(plan);
+    // SAFETY: plain numbers.
+    check(plan, Stage::Rights, 5, unsafe { libc::setsid() });
+}
+
+fn install_filter(plan: &Plan) {
+    let filter = libc::sock_fprog { len: plan.filter.len() as u16, filter: plan.filter.as_ptr().cast_mut() };
+    let mode = libc::SECCOMP_SET_MODE_FILTER;
+    // SAFETY: the program is as long as said and is only read.
+    let result = unsafe { libc::syscall(libc::SYS_seccomp, mode, 0, &raw const filter) };
+    check(plan, Stage::Filter, 0, result);
+}
+
+/// The builder's side of the last fork.
+fn execute(plan: &Plan) -> ! {
+    // SAFETY: the string ends in a zero byte.
+    check(plan, Stage::Execute, 0, unsafe { libc::chdir(plan.build_folder.as_ptr()) });
+    // SAFETY: as above.
+    let nothing = unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY) };
+    check(plan, Stage::Execute, 0, nothing);
+    for (from, to) in [(nothing, 0), (plan.log, 1), (plan.log, 2)] {
+        // SAFETY: plain numbers.
+        check(plan, Stage::Execute, 0, unsafe { libc::dup2(from, to) });
+    }
+    // SAFETY: plain numbers.
+    unsafe { libc::umask(0o022) };
+    // The C++ compilers of the bootstrap write other bytes at other addresses.
+    // SAFETY: plain numbers.
+    check(plan, Stage::Execute, 0, unsafe { libc::personality(libc::ADDR_NO_RANDOMIZE as c_ulong) });
+    reset_signals();
+    let (first, last) = (3 as c_ulong, c_ulong::from(u32::MAX));
+    let on_exec = c_ulong::from(libc::CLOSE_RANGE_CLOEXEC);
+    // SAFETY: marks descriptors only; the status pipe stays open until exec succeeds.
+    check(plan, Stage::Execute, 0, unsafe { libc::syscall(libc::SYS_close_range, first, last, on_exec) });
+    let (arguments, environment) = (plan.arguments.as_ptr(), plan.environment.as_ptr());
+    // SAFETY: both arrays end in null and their strings in a zero byte.
+    unsafe { libc::execve(plan.program.as_ptr(), arguments, environment) };
+    fail(plan, Stage::Execute, 0)
+}
+
+fn reset_signals() {
+    // SAFETY: all zero bytes are an empty set of signals.
+    let mut none: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the set is ours.
+    unsafe { libc::sigemptyset(&raw mut none) };
+    // SAFETY: the set is read during the call.
+    unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const none, null_mut()) };
+    for signal in 1..=64 {
+        // SAFETY: back to the default; numbers that can't be changed answer with an error that doesn't matter.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+}
+
+fn wait_for_builder(plan: &Plan, builder: pid_t) -> ! {
+    // The builder alone keeps the log open, so that its end is seen when all its descendants are gone.
+    // SAFETY: ours, and not used any more.
+    unsafe { libc::close(plan.log) };
+    loop {
+        let mut status = 0;
+        // SAFETY: the kernel writes the status during the call.
+        let ended = unsafe { libc::waitpid(-1, &raw mut status, 0) };
+        if ended == builder {
+            report(plan, Stage::Exited, status, 0);
+            exit(0);
+        }
+        if ended < 0 && std::io::Error::last_os_error().raw_os_error() != Some(libc::EINTR) {
+            fail(plan, Stage::Fork, 1);
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The system calls that no builder makes: a filter in classic BPF, for every ABI that the kernel takes calls in.
+//!
+//! | call | answer | why |
+//! |---|---|---|
+//! | any, through the i386 or the x32 ABI | `ENOSYS` | their numbers differ: what this filter doesn't read it doesn't let pass |
+//! | `chmod` and kin with a set-user-id or set-group-id bit | `EPERM` | such a file would outlive the build |
+//! | setting extended attributes | `EOPNOTSUPP` | the store keeps none |
+//! | kernel keyrings, `bpf`, `perf_event_open`, `userfaultfd`, `io_uring` | `ENOSYS` | ways to the host that no build needs |
+
+use libc::{
+    BPF_ABS, BPF_ALU, BPF_AND, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET, BPF_W, c_long,
+    sock_filter,
+};
+
+/// `AUDIT_ARCH_X86_64`: the machine's ELF number with the marks for 64 bits and little-endian.
+const X86_64: u32 = 0xC000_003E;
+
+/// Calls from this number on are x32's.
+const X32_BIT: u32 = 0x4000_0000;
+
+/// `S_ISUID | S_ISGID`.
+const SET_ID: u32 = 0o6000;
+
+/// `fchmodat2`, which the C library's headers don't all know yet.
+const FCHMODAT2: c_long = 452;
+
+/// Calls that change a mode, with the position of the mode among their arguments.
+const MODE_CALLS: [(c_long, u32); 4] =
+    [(libc::SYS_chmod, 1), (libc::SYS_fchmod, 1), (libc::SYS_fchmodat, 2), (FCHMODAT2, 2)];
+
+/// Calls that set extended attributes; the last one is `setxattrat`.
+const ATTRIBUTE_CALLS: [c_long; 4] = [libc::SYS_setxattr, libc::SYS_lsetxattr, libc::SYS_fsetxattr, 463];
+
+/// Calls that the kernel shall seem not to have.
+const ABSENT_CALLS: [c_long; 9] = [
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_keyctl,
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_userfaultfd,
+    libc::SYS_io_uring_setup,
+    libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register,
+];
+
+/// Offsets in the kernel's `struct seccomp_data`.
+const NUMBER: u32 = 0;
+const ARCHITECTURE: u32 = 4;
+const fn argument_low_half(position: u32) -> u32 {
+    16 + 8 * position
+}
+
+/// The filter, to be installed with `SECCOMP_SET_MODE_FILTER`.
+pub(super) fn filter() -> Vec<sock_filter> {
+    let mut code = vec![
+        load(ARCHITECTURE),
+        jump(BPF_JEQ, X86_64, 1, 0),
+        refuse(libc::ENOSYS),
+        load(NUMBER),
+        jump(BPF_JGE, X32_BIT, 0, 1),
+        refuse(libc::ENOSYS),
+    ];
+    for number in ABSENT_CALLS {
+        code.extend([jump(BPF_JEQ, number as u32, 0, 1), refuse(libc::ENOSYS)]);
+    }
+    for number in ATTRIBUTE_CALLS {
+        code.extend([jump(BPF_JEQ, number as u32, 0, 1), refuse(libc::EOPNOTSUPP)]);
+    }
+    for (number, position) in MODE_CALLS {
+        code.extend([
+            jump(BPF_JEQ, number as u32, 0, 5),
+            load(argument_low_half(position)),
+            statement(BPF_ALU | BPF_AND | BPF_K, SET_ID),
+            jump(BPF_JSET, SET_ID, 0, 1),
+            refuse(libc::EPERM),
+            statement(BPF_RET | BPF_K, libc::SECCOMP_RET_ALLOW),
+        ]);
+    }
+    code.push(statement(BPF_RET | BPF_K, libc::SECCOMP_RET_ALLOW));
+    code
+}
+
+fn load(offset: u32) -> sock_filter {
+    statement(BPF_LD | BPF_W | BPF_ABS, offset)
+}
+
+fn refuse(errno: i32) -> sock_filter {
+    statement(BPF_RET | BPF_K, libc::SECCOMP_RET_ERRNO | errno as u32)
+}
+
+fn statement(code: u32, value: u32) -> sock_filter {
+    sock_filter { code: code as u16, jt: 0, jf: 0, k: value }
+}
+
+/// Compares the accumulator with `value` and skips `yes` or `no` instructions.
+fn jump(comparison: u32, value: u32, yes: u8, no: u8) -> sock_filter {
+    sock_filter { code: (BPF_JMP | comparison | BPF_K) as u16, jt: yes, jf: no, k: value }
+}

@@ -1,0 +1,115 @@
+//! Trees on their way into the store.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
+use sx_derivation::{Digest, StorePath};
+use sx_store::object::{self, ObjectError};
+use sx_store::scan::{DigestText, Wanted};
+
+fn scratch(name: &str) -> DigestText {
+    Digest::of(name.as_bytes()).to_string().into_bytes().try_into().unwrap()
+}
+
+/// Takes in a tree that was built under the scratch digest `own` and mentions it in a file and a link.
+fn take(folder: &Path, own: DigestText) -> StorePath {
+    let text = std::str::from_utf8(&own).unwrap();
+    let (source, copy) = (folder.join(format!("built-{text}")), folder.join(format!("copy-{text}")));
+    std::fs::create_dir(&source).unwrap();
+    std::fs::write(source.join("file"), format!("see /sx/store/{text}-x/bin and {text}")).unwrap();
+    symlink(format!("/sx/store/{text}-x/file"), source.join("link")).unwrap();
+    let copied = object::copy(&source, &copy, &Wanted { own: Some(own), ..Wanted::default() }, None).unwrap();
+    assert!(copied.contents.refers_to_itself());
+    let path = copied.contents.store_path("x", &BTreeSet::new()).unwrap();
+    copied.finish(&path).unwrap();
+    let digest = path.digest();
+    let file = std::fs::read_to_string(copy.join("file")).unwrap();
+    assert_eq!(file, format!("see /sx/store/{digest}-x/bin and {digest}"));
+    let link = std::fs::read_link(copy.join("link")).unwrap();
+    assert_eq!(link.to_str().unwrap(), format!("/sx/store/{digest}-x/file"));
+    // Read back under its final digest it has the same path: that is how it is verified later.
+    let own = Some(digest.to_string().into_bytes().try_into().unwrap());
+    let again = object::read(&copy, &Wanted { own, ..Wanted::default() }, None).unwrap();
+    assert_eq!(again.store_path("x", &BTreeSet::new()).unwrap(), path);
+    path
+}
+
+#[test]
+fn an_object_that_mentions_itself_has_one_path_wherever_it_was_built() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(take(folder.path(), scratch("one")), take(folder.path(), scratch("two")));
+}
+
+#[test]
+fn modes_and_times_are_canonical_and_only_the_executable_bit_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let tree = |name: &str, file: u32, program: u32| {
+        let source = folder.path().join(name);
+        std::fs::create_dir(&source).unwrap();
+        for (name, mode) in [("file", file), ("program", program)] {
+            std::fs::write(source.join(name), name).unwrap();
+            std::fs::set_permissions(source.join(name), std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let copy = folder.path().join(format!("{name}-copy"));
+        let copied = object::copy(&source, &copy, &Wanted::default(), None).unwrap();
+        let mode = |path: &Path| path.metadata().map(|found| (found.mode() & 0o7777, found.mtime())).unwrap();
+        assert_eq!(mode(&copy), (0o555, 1));
+        assert_eq!(mode(&copy.join("file")), (0o444, 1));
+        assert_eq!(mode(&copy.join("program")), (0o555, 1));
+        copied.contents.tree
+    };
+    assert_eq!(tree("one", 0o600, 0o4700), tree("two", 0o644, 0o755));
+}
+
+#[test]
+fn what_no_object_may_hold_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let read = |name: &str| object::read(&folder.path().join(name), &Wanted::default(), None);
+    std::fs::create_dir(folder.path().join("tree")).unwrap();
+    let fifo = folder.path().join("tree/fifo");
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o644.into(), 0).unwrap();
+    assert!(
+        matches!(read("tree").unwrap_err(), ObjectError::BadKind { path, kind: "FIFO" } if path.ends_with("fifo"))
+    );
+    let _listener = std::os::unix::net::UnixListener::bind(folder.path().join("socket")).unwrap();
+    assert!(matches!(read("socket").unwrap_err(), ObjectError::BadKind { kind: "socket", .. }));
+    assert!(matches!(read("absent").unwrap_err(), ObjectError::Read { .. }));
+    let own = scratch("own");
+    std::fs::create_dir(folder.path().join("named")).unwrap();
+    std::fs::write(folder.path().join("named").join(std::str::from_utf8(&own).unwrap()), "").unwrap();
+    let wanted = Wanted { own: Some(own), ..Wanted::default() };
+    let error = object::read(&folder.path().join("named"), &wanted, None).unwrap_err();
+    assert!(matches!(error, ObjectError::OwnName { .. }));
+}
+
+#[test]
+fn nesting_is_bounded_and_whatever_its_depth_a_tree_can_be_deleted() {
+    let folder = tempfile::tempdir().unwrap();
+    let top = folder.path().join("deep");
+    let mut path = top.clone();
+    for _ in 0..object::MAX_DEPTH + 1 {
+        path.push("d");
+    }
+    std::fs::create_dir_all(&path).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).unwrap();
+    let error = object::read(&top, &Wanted::default(), None).unwrap_err();
+    assert!(matches!(error, ObjectError::TooDeep { .. }));
+    object::remove(&top).unwrap();
+    assert!(!top.exists());
+    object::remove(&top).unwrap();
+}
+
+#[test]
+fn a_filter_leaves_out_what_it_does_not_accept() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["kept", "left"] {
+        std::fs::write(folder.path().join(name), name).unwrap();
+    }
+    let copy = folder.path().join("copy");
+    let mut filter = |path: &Path, _| Ok(path.ends_with("kept"));
+    object::copy(folder.path(), &copy, &Wanted::default(), Some(&mut filter)).unwrap();
+    let names: Vec<_> = std::fs::read_dir(&copy).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["kept"]);
+}

@@ -1,0 +1,202 @@
+//! Realising with the smallest builder there is: the seed, which turns hex digits into bytes.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use sx_derivation::{Algorithm, Derivation, Hash, Output, StorePath};
+use sx_store::realise::{RealiseError, SYSTEM};
+use sx_store::sandbox::{Exit, Limits};
+use sx_store::{Builtin, Event, Failure, Realiser, Store, Task, hex0};
+
+const SEED: &str = include_str!("../../bootstrap/seed.hex0");
+
+struct Hex0;
+
+impl Builtin for Hex0 {
+    fn run(&self, task: &Task<'_>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        use std::os::unix::fs::OpenOptionsExt;
+        let source = task.derivation.variable("src").ok_or("no src")?;
+        let text = std::fs::read((task.locate)(source).ok_or("src is no input")?)?;
+        let bytes = hex0::decode(&text)?;
+        let mut file = std::fs::File::options().write(true).create_new(true).mode(0o755).open(task.output)?;
+        Ok(std::io::Write::write_all(&mut file, &bytes)?)
+    }
+}
+
+/// A store in a folder of its own, and the derivations given to it.
+struct Fixture {
+    folder: tempfile::TempDir,
+    store: Store,
+    derivations: BTreeMap<StorePath, Derivation>,
+    limits: Limits,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("sx")).unwrap();
+        Self { folder, store, derivations: BTreeMap::new(), limits: Limits::default() }
+    }
+
+    fn source(&self, name: &str, text: &str) -> StorePath {
+        self.store.add_text(name, text.as_bytes(), BTreeSet::new()).unwrap()
+    }
+
+    fn add(&mut self, derivation: Derivation) -> StorePath {
+        let path = derivation.path().unwrap();
+        self.derivations.insert(path.clone(), derivation);
+        path
+    }
+
+    /// The seed, decoded by sx from this text.
+    fn seed(&mut self, text: &str) -> StorePath {
+        let source = self.source("seed.hex0", text);
+        let mut derivation = derivation("seed", "builtin:hex0", &[]);
+        derivation.environment.insert("src".into(), source.to_string().into());
+        derivation.input_sources.insert(source);
+        self.add(derivation)
+    }
+
+    /// What the builder at `builder` makes of a text.
+    fn step(&mut self, name: &str, builder: &StorePath, text: &str) -> StorePath {
+        let source = self.source("text", text);
+        let own = sx_derivation::store_path::own_output("out");
+        let program = builder.placeholder("out").unwrap().to_string();
+        let mut derivation = derivation(name, &program, &[&source.to_string(), &own]);
+        derivation.input_sources.insert(source);
+        derivation.input_derivations.insert(builder.clone(), BTreeSet::from(["out".into()]));
+        self.add(derivation)
+    }
+
+    /// Realises, and gives the output's path and the names of what was built.
+    fn realise(&self, derivation: &StorePath) -> Result<(StorePath, Vec<String>), Vec<RealiseError>> {
+        let built = Mutex::new(Vec::new());
+        let events = |event: Event<'_>| {
+            if let Event::Finished { derivation, built: true } = event {
+                built.lock().unwrap().push(derivation.name().to_owned());
+            }
+        };
+        let cancelled = AtomicBool::new(false);
+        let realiser = Realiser {
+            store: &self.store,
+            derivations: &self.derivations,
+            builtins: BTreeMap::from([("hex0", Box::new(Hex0) as Box<dyn Builtin>)]),
+            jobs: 2,
+            cores: 1,
+            limits: self.limits,
+            events: &events,
+            cancelled: &cancelled,
+        };
+        let paths = realiser.realise(&[(derivation.clone(), "out".into())])?;
+        drop(realiser);
+        Ok((paths[0].clone(), built.into_inner().unwrap()))
+    }
+
+    fn failure(&self, derivation: &StorePath) -> Failure {
+        *self.realise(derivation).unwrap_err().remove(0).failure
+    }
+
+    fn read(&self, path: &StorePath) -> Vec<u8> {
+        std::fs::read(self.store.location(path)).unwrap()
+    }
+}
+
+fn derivation(name: &str, builder: &str, arguments: &[&str]) -> Derivation {
+    Derivation {
+        name: name.into(),
+        outputs: BTreeMap::from([("out".into(), Output::Floating)]),
+        input_derivations: BTreeMap::new(),
+        input_sources: BTreeSet::new(),
+        system: SYSTEM.into(),
+        builder: builder.into(),
+        arguments: arguments.iter().map(|&argument| argument.into()).collect(),
+        environment: BTreeMap::new(),
+    }
+}
+
+fn entries(folder: &Path) -> usize {
+    std::fs::read_dir(folder).unwrap().count()
+}
+
+#[test]
+fn the_seed_rebuilds_itself_in_a_sandbox() {
+    let mut fixture = Fixture::new();
+    let seed = fixture.seed(SEED);
+    let again = fixture.step("seed", &seed, SEED);
+    let (path, built) = fixture.realise(&again).unwrap();
+    assert_eq!(built, ["seed.drv", "seed.drv"]);
+    assert_eq!(fixture.read(&path), hex0::decode(SEED.as_bytes()).unwrap());
+    assert_eq!(fixture.realise(&seed).unwrap().0, path, "the same content has the same path");
+    assert_eq!(fixture.realise(&again).unwrap().1, [""; 0], "nothing is built twice");
+    assert_eq!(entries(&fixture.folder.path().join("sx/builds")), 0);
+}
+
+#[test]
+fn a_changed_comment_in_the_source_of_a_tool_rebuilds_the_tool_alone() {
+    let mut fixture = Fixture::new();
+    let seed = fixture.seed(SEED);
+    let program = fixture.step("program", &seed, "00 01 02");
+    let (first, built) = fixture.realise(&program).unwrap();
+    assert_eq!(built, ["seed.drv", "program.drv"]);
+    let seed = fixture.seed(&format!("{SEED}# another comment\n"));
+    let program = fixture.step("program", &seed, "00 01 02");
+    let (second, built) = fixture.realise(&program).unwrap();
+    assert_eq!((second, built), (first, vec!["seed.drv".into()]));
+}
+
+#[test]
+fn references_are_found_and_only_they_enter_the_closure() {
+    let mut fixture = Fixture::new();
+    let seed = fixture.seed(SEED);
+    let (seed_path, _) = fixture.realise(&seed).unwrap();
+    let digits: String = seed_path.to_string().bytes().map(|byte| format!("{byte:02x}")).collect();
+    let mentions = fixture.step("mentions", &seed, &digits);
+    let not = fixture.step("not", &seed, "00");
+    let closure = |path: &StorePath| fixture.store.closure([path]).unwrap();
+    let (mentions, not) = (fixture.realise(&mentions).unwrap().0, fixture.realise(&not).unwrap().0);
+    assert_eq!(closure(&mentions), BTreeSet::from([mentions, seed_path]));
+    assert_eq!(closure(&not), BTreeSet::from([not]));
+}
+
+#[test]
+fn what_goes_wrong_is_named_and_nothing_is_left() {
+    let mut fixture = Fixture::new();
+    let seed = fixture.seed(SEED);
+    let source = fixture.source("text", "00");
+    let program = seed.placeholder("out").unwrap().to_string();
+    let mut silent = derivation("silent", &program, &[&source.to_string(), "/build/x"]);
+    silent.input_sources.insert(source);
+    silent.input_derivations.insert(seed.clone(), BTreeSet::from(["out".into()]));
+    let mut crashing = silent.clone();
+    crashing.arguments.clear();
+    let mut strange = silent.clone();
+    strange.arguments[1] = "/sx/store/stranger".into();
+    let mut outside = silent.clone();
+    outside.arguments[1] = "/outside".into();
+    let missing = derivation("missing", "/bin/sh", &[]);
+    let mut pinned = silent.clone();
+    pinned.arguments[1] = sx_derivation::store_path::own_output("out").into();
+    pinned
+        .outputs
+        .insert("out".into(), Output::FixedFile(Hash::new(Algorithm::Sha256, vec![0; 32]).unwrap()));
+    let mut other = silent.clone();
+    other.system = "riscv64-linux".into();
+    let mut failure = |derivation: Derivation| {
+        let path = fixture.add(derivation);
+        fixture.failure(&path)
+    };
+    assert!(matches!(failure(silent), Failure::NoOutput(_)));
+    assert!(!matches!(failure(crashing), Failure::Builder { exit: Exit::Code(0), .. }));
+    assert!(matches!(failure(strange), Failure::StrangeOutput(path) if path == "/sx/store/stranger"));
+    let outside = failure(outside);
+    assert!(matches!(outside, Failure::Builder { .. } | Failure::NoOutput(_)), "{outside:?}");
+    assert!(matches!(failure(missing), Failure::Sandbox { .. }));
+    assert!(matches!(failure(pinned), Failure::Pin { .. }));
+    assert!(matches!(failure(other), Failure::OtherSystem(_)));
+    assert!(matches!(failure(derivation("x", "builtin:x", &[])), Failure::UnknownBuiltin { .. }));
+    assert_eq!(entries(&fixture.folder.path().join("sx/builds")), 0);
+    assert_eq!(entries(&fixture.folder.path().join("sx/store")), 3, "the seed, its source and the text");
+}
