@@ -1,0 +1,41 @@
+//! Closures of the store as OCI images: the same closure gives the same bytes, on every machine, in every run.
+//!
+//! The principal type is [`Export`]: objects of the store in a given order, a [`Reference`] and an
+//! [`ImageConfig`]; [`Export::write`] makes one file, or a folder, and returns a [`Report`]. Nothing is built or
+//! run for it: layers are computed from the objects alone.
+//!
+//! | bytes | fixed in |
+//! |---|---|
+//! | which objects share a layer | [`plan`] |
+//! | tar headers, of layers and of the archive itself | `header` |
+//! | order and modes of a layer's entries | `tree` |
+//! | gzip | `gzip` |
+//! | manifest, configuration and index | `document` |
+//! | order of the archive's entries | `archive` |
+//!
+//! This crate knows no database: the caller says which objects there are and where they lie. It refuses
+//! everything in an object that is neither file, directory nor symbolic link, it reads no clock, and it leaves
+//! nothing at the destination unless all of it is there.
+
+pub mod config;
+pub mod plan;
+pub mod reference;
+pub mod report;
+
+mod archive;
+mod digest;
+mod document;
+mod error;
+mod export;
+mod folder;
+mod gzip;
+mod header;
+mod layer;
+mod output;
+mod tree;
+
+pub use config::{ConfigError, ImageConfig};
+pub use error::ExportError;
+pub use export::{Compression, Export, Format, Object};
+pub use reference::{Reference, ReferenceError};
+pub use report::{LayerReport, Report};

@@ -1,0 +1,35 @@
+//! What an export made, for people and for `--json`.
+
+use serde::Serialize;
+
+/// An image that was written. Digests are `sha256:` and 64 hexadecimal digits, sizes are bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// Name and tag.
+    pub reference: String,
+    /// Digest of the configuration: the same for every compression.
+    pub image_id: String,
+    /// Digest of the manifest: what is signed, and what a registry serves.
+    pub manifest_digest: String,
+    /// In the image's order.
+    pub layers: Vec<LayerReport>,
+    /// Length of the archive, or of all files of the layout.
+    pub size_bytes: u64,
+}
+
+/// One layer of an image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LayerReport {
+    /// What is in it, sorted.
+    pub store_paths: Vec<String>,
+    /// Digest of the blob.
+    pub digest: String,
+    /// Digest of the tar in it.
+    pub diff_id: String,
+    /// Length of the blob.
+    pub size_bytes: u64,
+    /// Length of the tar in it.
+    pub unpacked_bytes: u64,
+}

@@ -1,0 +1,40 @@
+//! A folder of objects, as a store has them.
+
+use std::path::Path;
+use sx_derivation::{Digest, StorePath};
+use sx_export::{Compression, Export, Format, ImageConfig, Object, Reference};
+
+pub struct Store(tempfile::TempDir);
+
+impl Store {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// An object called `name`, made by `make` at its location.
+    pub fn object(&self, name: &str, make: impl FnOnce(&Path)) -> Object {
+        let path = StorePath::new(Digest::of(name.as_bytes()), name).unwrap();
+        let location = self.folder().join(path.base_name());
+        make(&location);
+        Object { path, location }
+    }
+}
+
+pub fn export(objects: Vec<Object>) -> Export {
+    let program = objects.last().map(|object| object.path.to_string());
+    let config = ImageConfig {
+        entrypoint: program.into_iter().collect(),
+        env: [("A".into(), "b".into())].into(),
+        labels: [("org.opencontainers.image.title".into(), "tiny".into())].into(),
+        working_dir: Some("/".into()),
+        user: Some("65534:65534".into()),
+        exposed_ports: ["80".into()].into(),
+        ..ImageConfig::default()
+    };
+    let reference: Reference = "sx/tiny:1.0".parse().unwrap();
+    Export { objects, reference, config, compression: Compression::Gzip, format: Format::Archive }
+}
