@@ -1,19 +1,19 @@
 //! Builds one resolved derivation: sandbox or builtin, then its outputs into the store.
 
 use crate::object::{self, ObjectError};
+use crate::pin;
 use crate::realise::{Event, Failure, Realiser};
 use crate::sandbox::{self, Exit, Sandbox};
 use crate::scan::{DigestText, Wanted};
 use crate::store::{New, RemoveOnDrop, StoreError, digest_text, digest_texts};
 use bstr::{BString, ByteSlice};
-use sha2::Digest as _;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use sx_derivation::store_path::{STORE_FOLDER, output_name, own_output};
-use sx_derivation::{Algorithm, Derivation, Digest, Hash, Output, StorePath};
+use sx_derivation::{Derivation, Output, StorePath};
 
 /// Lines of a failed builder's output that its error repeats.
 const TAIL_LINES: usize = 12;
@@ -31,6 +31,8 @@ pub trait Builtin: Send + Sync {
 pub struct Task<'a> {
     /// The derivation, resolved.
     pub derivation: &'a Derivation,
+    /// The path of the derivation before it was resolved, by which people know it.
+    pub original: &'a StorePath,
     /// Finds the file that a store path among the inputs stands for.
     pub locate: &'a dyn Fn(&str) -> Option<PathBuf>,
     /// Where to make the output.
@@ -102,6 +104,7 @@ fn run_builtin(
     };
     let task = Task {
         derivation,
+        original,
         locate: &locate,
         output: &output,
         downloads: realiser.store.folder().join("downloads"),
@@ -268,7 +271,8 @@ impl Take<'_> {
         let store = self.realiser.store;
         let new = store.copy_in(place, &wanted, None).map_err(|error| match error {
             StoreError::Object(ObjectError::BadKind { path, kind }) => {
-                let path = path.strip_prefix(&*place.to_string_lossy()).map(str::to_owned).unwrap_or(path);
+                let below = Path::new(&path).strip_prefix(place).map(|below| below.display().to_string());
+                let path = below.ok().filter(|below| !below.is_empty()).unwrap_or_else(|| ".".into());
                 Failure::BadOutput { output: output.into(), path, kind }
             }
             other => other.into(),
@@ -293,10 +297,11 @@ impl Take<'_> {
         let (expected, found) = match &self.derivation.outputs[output] {
             Output::Floating => return Ok(()),
             Output::FixedFile(expected) => {
-                let found = hash_file(place, expected.algorithm()).map_err(StoreError::io("hash", place))?;
+                let found =
+                    pin::of_file(place, expected.algorithm()).map_err(StoreError::io("hash", place))?;
                 (expected, found.ok_or_else(|| Failure::PinnedDirectory(output.into()))?)
             }
-            Output::FixedTree(expected) => (expected, of_tree(new.contents().tree)),
+            Output::FixedTree(expected) => (expected, pin::of_tree(new.contents().tree)),
         };
         if *expected != found {
             return Err(Failure::Pin { output: output.into(), expected: expected.clone(), found });
@@ -308,34 +313,6 @@ impl Take<'_> {
             None => Ok(()),
         }
     }
-}
-
-fn of_tree(tree: Digest) -> Hash {
-    Hash::new(Algorithm::Blake3, tree.as_bytes().to_vec()).expect("a BLAKE3 digest has the length of one")
-}
-
-/// Hashes a regular file; `None` if it is something else, or the function is one that nobody should pin with.
-fn hash_file(place: &Path, algorithm: Algorithm) -> std::io::Result<Option<Hash>> {
-    if !std::fs::symlink_metadata(place)?.is_file() {
-        return Ok(None);
-    }
-    let mut file = File::open(place)?;
-    let digest = match algorithm {
-        Algorithm::Sha256 => hash_with(sha2::Sha256::new(), &mut file)?,
-        Algorithm::Sha512 => hash_with(sha2::Sha512::new(), &mut file)?,
-        Algorithm::Blake3 => {
-            let mut hasher = blake3::Hasher::new();
-            hasher.update_reader(&mut file)?;
-            hasher.finalize().as_bytes().to_vec()
-        }
-        Algorithm::Md5 | Algorithm::Sha1 => return Ok(None),
-    };
-    Ok(Hash::new(algorithm, digest))
-}
-
-fn hash_with<D: sha2::Digest + Write>(mut hasher: D, file: &mut File) -> std::io::Result<Vec<u8>> {
-    std::io::copy(file, &mut hasher)?;
-    Ok(hasher.finalize().to_vec())
 }
 
 /// A builder's output: whole in a file, its last lines in memory.

@@ -11,6 +11,7 @@ pub mod database;
 pub mod hex0;
 pub mod lock;
 pub mod object;
+pub mod pin;
 pub mod realise;
 pub mod sandbox;
 pub mod scan;

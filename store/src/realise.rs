@@ -25,7 +25,7 @@ pub struct Realiser<'a> {
     /// Derivations by their paths; those of the store come in addition.
     pub derivations: &'a BTreeMap<StorePath, Derivation>,
     /// What `builtin:` builders do, by name.
-    pub builtins: BTreeMap<&'static str, Box<dyn Builtin>>,
+    pub builtins: BTreeMap<&'static str, Box<dyn Builtin + 'a>>,
     /// Most builds at a time, at least one.
     pub jobs: usize,
     /// Cores that a build is told to use.
@@ -154,7 +154,7 @@ pub enum Failure {
     BadOutput {
         /// Which output.
         output: String,
-        /// Where in it; empty for the whole.
+        /// Where in it; `.` for the whole.
         path: String,
         /// What it is.
         kind: &'static str,

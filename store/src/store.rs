@@ -114,15 +114,28 @@ impl Store {
         &self,
         paths: impl IntoIterator<Item = &'a StorePath>,
     ) -> Result<BTreeSet<StorePath>, StoreError> {
-        let mut closure = BTreeSet::new();
-        let mut open: Vec<StorePath> = paths.into_iter().cloned().collect();
-        while let Some(path) = open.pop() {
-            if !closure.contains(&path) {
-                open.extend(self.database.references(&path)?);
-                closure.insert(path);
+        Ok(self.closure_in_order(paths)?.into_iter().collect())
+    }
+
+    /// The same in an order that only the references decide: each after all that it refers to.
+    pub fn closure_in_order<'a>(
+        &self,
+        paths: impl IntoIterator<Item = &'a StorePath>,
+    ) -> Result<Vec<StorePath>, StoreError> {
+        let roots: BTreeSet<StorePath> = paths.into_iter().cloned().collect();
+        let (mut order, mut begun) = (Vec::new(), BTreeSet::new());
+        // Without recursion, since chains may be long: a path is entered, then left when what it refers to is in.
+        let mut open: Vec<(StorePath, bool)> = roots.into_iter().rev().map(|path| (path, false)).collect();
+        while let Some((path, is_left)) = open.pop() {
+            if is_left {
+                order.push(path);
+            } else if begun.insert(path.clone()) {
+                let references = self.database.references(&path)?;
+                open.push((path, true));
+                open.extend(references.into_iter().rev().map(|reference| (reference, false)));
             }
         }
-        Ok(closure)
+        Ok(order)
     }
 
     /// Adds the tree at `source` under `name`, leaving out what `filter` doesn't accept. It refers to nothing.

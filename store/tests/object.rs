@@ -93,7 +93,7 @@ fn nesting_is_bounded_and_whatever_its_depth_a_tree_can_be_deleted() {
         path.push("d");
     }
     std::fs::create_dir_all(&path).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o0)).unwrap();
     let error = object::read(&top, &Wanted::default(), None).unwrap_err();
     assert!(matches!(error, ObjectError::TooDeep { .. }));
     object::remove(&top).unwrap();

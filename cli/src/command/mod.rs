@@ -1,0 +1,121 @@
+//! The verbs, and the options that they share.
+
+mod completions;
+mod eval;
+mod export;
+mod realise;
+
+use crate::failure::Failure;
+use crate::progress::Verbosity;
+use crate::session::Session;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Evaluates packages, realises them in sandboxes from a seed of about 200 bytes, and exports them as OCI images.
+///
+/// ATTRIBUTE is a path such as `pkgs.hello` into the outputs of the nearest flake.nix, from here upward; outside any
+/// flake, into the package set that sx carries.
+#[derive(Debug, Parser)]
+#[command(name = "sx", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub struct Arguments {
+    #[command(flatten)]
+    general: General,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 success, 2 usage or configuration, 3 the expression, 4 a source, 5 a build, \
+                          6 the host or the store, 130 interrupted";
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Eval(eval::Arguments),
+    Realise(realise::Arguments),
+    Export(Box<export::Arguments>),
+    Completions(completions::Arguments),
+}
+
+/// Options of every verb.
+#[derive(Debug, Args)]
+pub struct General {
+    /// Folder of the store [default: sx in the user's data folder]
+    #[arg(long, global = true, value_name = "DIR", env = "SX_STORE")]
+    pub store: Option<PathBuf>,
+    /// Show what builders print
+    #[arg(long, short, global = true, conflicts_with = "quiet")]
+    verbose: bool,
+    /// Show errors only
+    #[arg(long, short, global = true)]
+    quiet: bool,
+}
+
+impl General {
+    /// How much to tell.
+    pub const fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (_, true) => Verbosity::Builders,
+            _ => Verbosity::Normal,
+        }
+    }
+}
+
+/// What to evaluate.
+#[derive(Debug, Args)]
+pub struct Target {
+    /// Path of attributes, such as pkgs.hello
+    #[arg(value_name = "ATTRIBUTE")]
+    pub attribute: Option<String>,
+    /// Take the attribute from the expression in this file; `-` is standard input
+    #[arg(long, short, value_name = "FILE", conflicts_with = "expression")]
+    pub file: Option<PathBuf>,
+    /// Take the attribute from this expression
+    #[arg(long = "expr", short = 'E', value_name = "EXPRESSION")]
+    pub expression: Option<String>,
+    /// Give the function that the expression is an argument: a name and an expression
+    #[arg(long, num_args = 2, value_names = ["NAME", "EXPRESSION"])]
+    pub arg: Vec<String>,
+    /// Give the function that the expression is an argument: a name and a string
+    #[arg(long, num_args = 2, value_names = ["NAME", "STRING"])]
+    pub argstr: Vec<String>,
+    /// Show the whole trace of an error
+    #[arg(long)]
+    pub show_trace: bool,
+}
+
+/// How to realise.
+#[derive(Debug, Args)]
+pub struct Building {
+    /// Most builds at a time [default: the number of cores]
+    #[arg(long, short, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    /// Cores that each build is told to use [default: all]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
+    pub cores: Option<u16>,
+    /// Stop a build after this many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 6 * 3600)]
+    pub timeout: u64,
+    /// Stop a build that prints nothing for this many seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub max_silent_time: Option<u64>,
+    /// Look for sources in this folder first; may be given several times
+    #[arg(long = "source-folder", value_name = "DIR")]
+    pub source_folders: Vec<PathBuf>,
+    /// Base address of a Debian archive, tried before those of the host's apt; may be given several times
+    #[arg(long = "debian-mirror", value_name = "URL")]
+    pub debian_mirrors: Vec<String>,
+    /// Print what would be built, and stop
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Runs the verb.
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    let Arguments { general, verb } = arguments;
+    match verb {
+        Verb::Eval(arguments) => eval::run(&Session::new(&general)?, &arguments),
+        Verb::Realise(arguments) => realise::run(&Session::new(&general)?, &arguments),
+        Verb::Export(arguments) => export::run(&Session::new(&general)?, &arguments),
+        Verb::Completions(arguments) => completions::run(&arguments),
+    }
+}

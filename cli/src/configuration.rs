@@ -1,0 +1,117 @@
+//! What the user decided before: options, environment and the configuration file, in this order of weight.
+//!
+//! `$XDG_CONFIG_HOME/sx/config.toml`, by default `~/.config/sx/config.toml`:
+//!
+//! ```toml
+//! store = "/big/disk/sx"                        # also --store, SX_STORE
+//! source-folders = ["/srv/sources"]             # also --source-folder
+//! debian-mirrors = ["https://mirror.example.org/debian"]  # also --debian-mirror
+//! jobs = 4                                      # also --jobs
+//! ```
+
+use crate::failure::{Failure, Kind};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// The configuration file's content.
+#[derive(Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Configuration {
+    /// Folder of the store.
+    pub store: Option<PathBuf>,
+    /// Folders that hold source files under their own names.
+    pub source_folders: Vec<PathBuf>,
+    /// Base addresses of Debian archives, before those of the host's apt.
+    pub debian_mirrors: Vec<String>,
+    /// Most builds at a time.
+    pub jobs: Option<usize>,
+}
+
+/// The environment, read once.
+#[derive(Debug)]
+pub struct Environment(BTreeMap<String, OsString>);
+
+impl Environment {
+    /// Reads the process's environment.
+    pub fn read() -> Self {
+        Self(
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect(),
+        )
+    }
+
+    /// A variable that is set and not empty.
+    pub fn get(&self, name: &str) -> Option<&OsString> {
+        self.0.get(name).filter(|value| !value.is_empty())
+    }
+
+    /// The same as text.
+    pub fn text(&self, name: &str) -> Option<String> {
+        self.get(name)?.to_str().map(str::to_owned)
+    }
+
+    /// A folder of the XDG base directory specification: `variable`, or `fallback` below the home folder.
+    fn base_folder(&self, variable: &str, fallback: &str) -> Option<PathBuf> {
+        let given = self.get(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+        given.or_else(|| self.get("HOME").map(|home| Path::new(home).join(fallback)))
+    }
+}
+
+impl Configuration {
+    /// Reads the configuration file; there need not be one.
+    pub fn read(environment: &Environment) -> Result<Self, Failure> {
+        let Some(folder) = environment.base_folder("XDG_CONFIG_HOME", ".config") else {
+            return Ok(Self::default());
+        };
+        let path = folder.join("sx/config.toml");
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(Failure::io("read", &path, &error)),
+        };
+        toml::from_str(&text).map_err(|error| {
+            let message =
+                format!("the configuration file `{}` is wrong: {}", path.display(), error.to_string().trim());
+            Failure::new(Kind::Usage, message)
+        })
+    }
+
+    /// The store's folder, absolute: `option`, else this configuration's, else below the user's data folder.
+    pub fn store_folder(&self, option: Option<&Path>, environment: &Environment) -> Result<PathBuf, Failure> {
+        let default =
+            || environment.base_folder("XDG_DATA_HOME", ".local/share").map(|folder| folder.join("sx"));
+        let chosen = option.map(Path::to_owned).or_else(|| self.store.clone()).or_else(default);
+        let folder = chosen.ok_or_else(|| {
+            let failure = Failure::new(
+                Kind::Usage,
+                "there is no folder for the store: neither HOME is set nor `--store`",
+            );
+            failure.hint("give one: `sx --store DIR …`")
+        })?;
+        std::path::absolute(&folder).map_err(|error| Failure::io("find", &folder, &error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_field_is_refused_by_name() {
+        let error = toml::from_str::<Configuration>("strore = \"/x\"").unwrap_err();
+        assert!(error.to_string().contains("strore"));
+    }
+
+    #[test]
+    fn the_store_lies_where_the_nearest_word_says() {
+        let environment = Environment(BTreeMap::from([("HOME".into(), "/home/a".into())]));
+        let configured = Configuration { store: Some("/big".into()), ..Configuration::default() };
+        let folder = |configuration: &Configuration, option: Option<&str>| {
+            configuration.store_folder(option.map(Path::new), &environment).unwrap()
+        };
+        assert_eq!(folder(&configured, Some("/x")), Path::new("/x"));
+        assert_eq!(folder(&configured, None), Path::new("/big"));
+        assert_eq!(folder(&Configuration::default(), None), Path::new("/home/a/.local/share/sx"));
+    }
+}

@@ -1,0 +1,278 @@
+//! From what the user typed to a value or a package.
+
+use crate::command::Target;
+use crate::embedded;
+use crate::failure::{Failure, Kind};
+use crate::flake;
+use crate::host::TreeHost;
+use crate::session::Session;
+use bstr::ByteSlice;
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use sx_derivation::{Derivation, StorePath};
+use sx_evaluator::context::Element;
+use sx_evaluator::{
+    Colour, Depth, DerivationOutput, ErrorKind, EvaluationError, Evaluator, Options, Outcome, Trace, Value,
+    evaluate,
+};
+
+/// Derivations by their paths.
+pub type Derivations = BTreeMap<StorePath, Derivation>;
+
+/// A derivation as the user meant it.
+#[derive(Debug)]
+pub struct Package {
+    /// The derivation's path.
+    pub derivation: StorePath,
+    /// Which of its outputs.
+    pub output: String,
+    /// `pname`, else the derivation's name.
+    pub name: String,
+    /// `version`, if it is there.
+    pub version: Option<String>,
+    /// `image`, if it is there.
+    pub image: Option<Image>,
+}
+
+/// What the expression says of a package's image.
+#[derive(Debug)]
+pub struct Image {
+    /// The attribute set as JSON; outputs are mentioned by their placeholders.
+    pub json: String,
+    /// The outputs mentioned.
+    pub mentioned: Vec<(StorePath, String)>,
+    /// The objects mentioned.
+    pub sources: Vec<StorePath>,
+}
+
+impl Package {
+    /// What to realise for it.
+    pub fn wanted(&self) -> Vec<(StorePath, String)> {
+        vec![(self.derivation.clone(), self.output.clone())]
+    }
+}
+
+/// How to print a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// As far as it is evaluated.
+    Lazy,
+    /// All of it.
+    Strict,
+    /// All of it, as JSON.
+    Json,
+    /// A string's own bytes.
+    Raw,
+}
+
+/// Where the expression is.
+enum Source {
+    /// The outputs of the flake in a folder.
+    Flake(PathBuf),
+    /// A file.
+    File(PathBuf),
+    /// A text, with its name, relative to a folder.
+    Text(&'static str, String, PathBuf),
+}
+
+impl Session {
+    /// Evaluates and prints the target's value, after applying a function to it if there is one.
+    pub fn value(&self, target: &Target, function: Option<&str>, form: Form) -> Result<String, Failure> {
+        let (text, _) = self.evaluate(target, |evaluator, value, folder| {
+            let value = match function {
+                None => value,
+                Some(function) => {
+                    let function = evaluator.evaluate_text("--apply", function, folder)?;
+                    evaluator.call(function, &[value])?
+                }
+            };
+            let bytes = match form {
+                Form::Lazy => evaluator.print(value, Depth::Known)?,
+                Form::Strict => evaluator.print(value, Depth::Whole)?,
+                Form::Json => evaluator.to_json(value)?.0,
+                Form::Raw => evaluator.string_bytes(value)?.to_vec(),
+            };
+            Ok(bytes.to_str_lossy().into_owned())
+        })?;
+        Ok(text)
+    }
+
+    /// Evaluates the target, which has to be a derivation, and collects the derivations that it needs.
+    pub fn package(&self, target: &Target) -> Result<(Package, Derivations), Failure> {
+        let (found, derivations) =
+            self.evaluate(target, |evaluator, value, _| match evaluator.derivation_output(value)? {
+                Some(output) => Ok(Ok(package(evaluator, value, output)?)),
+                None => Ok(Err(evaluator.attribute_names(value)?)),
+            })?;
+        let package = found.map_err(|names| {
+            let what = target.attribute.as_deref().unwrap_or("the expression");
+            let failure = Failure::new(Kind::Expression, format!("`{what}` is not a derivation"));
+            if names.is_empty() {
+                return failure;
+            }
+            let shown: Vec<&str> = names.iter().take(20).map(String::as_str).collect();
+            let more = if names.len() > shown.len() { ", …" } else { "" };
+            failure.hint(format!("name one of its attributes: {}{more}", shown.join(", ")))
+        })?;
+        Ok((package, derivations))
+    }
+
+    fn evaluate<R: Send>(
+        &self,
+        target: &Target,
+        work: impl for<'a> FnOnce(&Evaluator<'a>, Value<'a>, &[u8]) -> Outcome<'a, R> + Send,
+    ) -> Result<(R, Derivations), Failure> {
+        let path = target.attribute.as_deref().map(flake::attribute_path).transpose()?.unwrap_or_default();
+        let source = self.source(target)?;
+        let (folder, tree) = match &source {
+            Source::Flake(folder) => (folder.clone(), folder.clone()),
+            Source::File(file) => {
+                let folder = file.parent().unwrap_or(Path::new("/")).to_owned();
+                let tree = flake::tree_around(&folder);
+                (folder, tree)
+            }
+            Source::Text(_, _, folder) => (folder.clone(), flake::tree_around(folder)),
+        };
+        let host = TreeHost::new(self.store(), tree, self.progress());
+        let options = Options { cancelled: Arc::clone(self.cancelled()), ..Options::default() };
+        let folder = folder.as_os_str().as_bytes();
+        let result = evaluate(&host, &options, |evaluator| {
+            let arguments = arguments(evaluator, target, folder)?;
+            let root = match &source {
+                Source::Flake(_) => evaluator.evaluate_text("flake outputs", flake::OUTPUTS, folder)?,
+                Source::File(file) => evaluator.evaluate_file(file.as_os_str().as_bytes())?,
+                Source::Text(name, text, _) => evaluator.evaluate_text(name, text, folder)?,
+            };
+            let path = match &source {
+                Source::Flake(_) => in_flake(evaluator, root, path)?,
+                _ => path,
+            };
+            let value = evaluator.select_path(root, &path, &arguments)?;
+            work(evaluator, value, folder)
+        });
+        let result = result.map_err(|error| explain(&error, target))?;
+        Ok((result, host.into_derivations()))
+    }
+
+    fn source(&self, target: &Target) -> Result<Source, Failure> {
+        if let Some(text) = &target.expression {
+            return Ok(Source::Text("--expr", text.clone(), flake::current_folder()?));
+        }
+        let Some(file) = &target.file else {
+            let here = flake::current_folder()?;
+            let folder = flake::find(&here).map_or_else(|| embedded::folder(self.store()), Ok)?;
+            // Without links, as the host compares with it.
+            return std::fs::canonicalize(&folder)
+                .map(Source::Flake)
+                .map_err(|error| Failure::io("find", &folder, &error));
+        };
+        if file.as_os_str() == "-" {
+            let mut text = String::new();
+            let read = std::io::stdin().read_to_string(&mut text);
+            read.map_err(|error| Failure::io("read", Path::new("standard input"), &error))?;
+            return Ok(Source::Text("standard input", text, flake::current_folder()?));
+        }
+        let missing = |error: std::io::Error| {
+            let failure = Failure::io("read the expression", file, &error);
+            if error.kind() == std::io::ErrorKind::NotFound { failure.of_expression() } else { failure }
+        };
+        let file = std::fs::canonicalize(file).map_err(missing)?;
+        // As everywhere in the language, a folder stands for its default.nix.
+        Ok(Source::File(if file.is_dir() { file.join("default.nix") } else { file }))
+    }
+}
+
+/// The values of `--arg` and `--argstr`.
+fn arguments<'a>(
+    evaluator: &Evaluator<'a>,
+    target: &Target,
+    folder: &[u8],
+) -> Outcome<'a, Vec<(String, Value<'a>)>> {
+    let mut arguments = Vec::new();
+    for pair in target.arg.chunks_exact(2) {
+        arguments.push((pair[0].clone(), evaluator.evaluate_text("--arg", &pair[1], folder)?));
+    }
+    for pair in target.argstr.chunks_exact(2) {
+        arguments.push((pair[0].clone(), evaluator.new_string(pair[1].as_bytes())));
+    }
+    Ok(arguments)
+}
+
+/// The path of an attribute from a flake's outputs: as it is given, or below one of the package sets.
+fn in_flake<'a>(
+    evaluator: &Evaluator<'a>,
+    outputs: Value<'a>,
+    path: Vec<String>,
+) -> Outcome<'a, Vec<String>> {
+    let Some(first) = path.first() else { return Ok(path) };
+    if evaluator.find_attribute(outputs, first)?.is_some() {
+        return Ok(path);
+    }
+    for set in flake::PACKAGE_SETS {
+        let mut value = Some(outputs);
+        for name in set.iter().copied().chain([first.as_str()]) {
+            value = match value {
+                Some(value) => evaluator.find_attribute(value, name)?,
+                None => None,
+            };
+        }
+        if value.is_some() {
+            return Ok(set.iter().map(|&name| name.to_owned()).chain(path).collect());
+        }
+    }
+    Ok(path)
+}
+
+fn package<'a>(
+    evaluator: &Evaluator<'a>,
+    value: Value<'a>,
+    output: DerivationOutput,
+) -> Outcome<'a, Package> {
+    let text = |name: &str| -> Outcome<'a, Option<String>> {
+        let Some(value) = evaluator.find_attribute(value, name)? else { return Ok(None) };
+        Ok(Some(evaluator.string_bytes(value)?.to_str_lossy().into_owned()))
+    };
+    let image = match evaluator.find_attribute(value, "image")? {
+        None => None,
+        Some(image) => {
+            let (json, context) = evaluator.to_json(image)?;
+            let (mut mentioned, mut sources) = (Vec::new(), Vec::new());
+            // Only paths that the evaluator itself made are in a context.
+            let parse = |path: &str| StorePath::parse(path).expect("a context holds store paths");
+            for element in context.elements() {
+                match element {
+                    Element::Output { derivation, output } => {
+                        mentioned.push((parse(derivation), (*output).to_owned()))
+                    }
+                    Element::Object(path) => sources.push(parse(path)),
+                    Element::Closure(_) => {}
+                }
+            }
+            Some(Image { json: json.to_str_lossy().into_owned(), mentioned, sources })
+        }
+    };
+    let derivation_name = output.derivation.name().trim_end_matches(".drv").to_owned();
+    Ok(Package {
+        name: text("pname")?.unwrap_or(derivation_name),
+        version: text("version")?,
+        image,
+        derivation: output.derivation,
+        output: output.output,
+    })
+}
+
+fn explain(error: &EvaluationError, target: &Target) -> Failure {
+    let EvaluationError::Wrong(diagnostic) = error else {
+        return Failure::new(Kind::Host, crate::failure::chain(error));
+    };
+    if diagnostic.kind() == ErrorKind::Cancelled {
+        return Failure::new(Kind::Interrupted, "interrupted");
+    }
+    let colour =
+        if std::io::stderr().is_terminal() && crate::has_colour() { Colour::On } else { Colour::Off };
+    let trace = if target.show_trace { Trace::Whole } else { Trace::Short };
+    Failure::new(Kind::Expression, diagnostic.render(colour, trace))
+}

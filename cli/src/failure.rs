@@ -1,0 +1,229 @@
+//! What a command ends with when it fails: a message, a hint, and an exit code that scripts can tell apart.
+
+use std::error::Error;
+use std::fmt::Write;
+use std::path::Path;
+use sx_export::ExportError;
+use sx_store::StoreError;
+use sx_store::realise::{self, RealiseError};
+use sx_store::sandbox::SandboxError;
+
+/// What kind of failure it was; each has its exit code, which is part of the interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Arguments or configuration are wrong (also clap's own).
+    Usage,
+    /// The expression is wrong: syntax, evaluation, an attribute that isn't there.
+    Expression,
+    /// A source can't be had, isn't what its hash says, or can't be unpacked.
+    Source,
+    /// A builder failed, or what it made can't be stored.
+    Build,
+    /// The host doesn't give what sx needs: namespaces, a writable folder, room on the disk.
+    Host,
+    /// The user called it off.
+    Interrupted,
+}
+
+impl Kind {
+    /// The exit code.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Usage => 2,
+            Self::Expression => 3,
+            Self::Source => 4,
+            Self::Build => 5,
+            Self::Host => 6,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+/// A failure as the user sees it.
+#[derive(Debug)]
+pub struct Failure {
+    kind: Kind,
+    message: String,
+    hints: Vec<String>,
+}
+
+impl Failure {
+    /// Of this kind, with this message, which may have several lines.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), hints: Vec::new() }
+    }
+
+    /// Adds a hint: what to do about it.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// For a file that can't be used.
+    pub fn io(action: &str, path: &Path, error: &std::io::Error) -> Self {
+        Self::new(Kind::Host, format!("cannot {action} `{}`: {error}", path.display())).about_cause(error)
+    }
+
+    /// The same as a fault of the expression.
+    pub fn of_expression(mut self) -> Self {
+        self.kind = Kind::Expression;
+        self
+    }
+
+    /// The exit code.
+    pub const fn code(&self) -> u8 {
+        self.kind.code()
+    }
+
+    /// The whole text: `error:`, the message, and each hint on a line of its own.
+    pub fn render(&self, colour: bool) -> String {
+        let (red, blue, plain) = if colour { ("\x1b[1;31m", "\x1b[1;34m", "\x1b[0m") } else { ("", "", "") };
+        // Errors of the language come rendered, with their excerpts.
+        let prefix = if self.message.starts_with("error") || self.message.starts_with('\x1b') {
+            String::new()
+        } else {
+            format!("{red}error:{plain} ")
+        };
+        let mut text = format!("{prefix}{}\n", self.message.trim_end());
+        for hint in &self.hints {
+            let _ = writeln!(text, "{blue}hint:{plain} {hint}");
+        }
+        text
+    }
+
+    /// Adds what is known of causes that the host is to blame for.
+    fn about_cause(self, error: &(dyn Error + 'static)) -> Self {
+        let mut cause = Some(error);
+        while let Some(current) = cause {
+            let io = current.downcast_ref::<std::io::Error>();
+            if io.is_some_and(|io| io.kind() == std::io::ErrorKind::StorageFull)
+                || current.to_string().contains("disk is full")
+            {
+                return self
+                    .hint("the disk is full: free some room, or choose another disk with `--store DIR`");
+            }
+            if io.is_some_and(|io| io.kind() == std::io::ErrorKind::ReadOnlyFilesystem) {
+                return self.hint("the file system is read-only: choose another place with `--store DIR`");
+            }
+            cause = current.source();
+        }
+        self
+    }
+}
+
+/// An error with all its causes, on one line.
+pub fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(current) = cause {
+        let next = current.to_string();
+        // Some errors already say what their cause says.
+        if !text.ends_with(&next) {
+            let _ = write!(text, ": {next}");
+        }
+        cause = current.source();
+    }
+    text
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::new(Kind::Host, chain(&error)).about_cause(&error)
+    }
+}
+
+impl From<ExportError> for Failure {
+    fn from(error: ExportError) -> Self {
+        let kind = match &error {
+            ExportError::Config(_) => Kind::Expression,
+            _ => Kind::Host,
+        };
+        Self::new(kind, chain(&error)).about_cause(&error)
+    }
+}
+
+impl From<RealiseError> for Failure {
+    fn from(error: RealiseError) -> Self {
+        let name = error.derivation.name().trim_end_matches(".drv").to_owned();
+        let kind = match &*error.failure {
+            realise::Failure::Interrupted => return Self::new(Kind::Interrupted, "interrupted"),
+            realise::Failure::Sandbox { reason: SandboxError::Interrupted, .. } => {
+                return Self::new(Kind::Interrupted, "interrupted");
+            }
+            realise::Failure::Builtin(_) => Kind::Source,
+            realise::Failure::Store(_) => Kind::Host,
+            realise::Failure::Sandbox { reason, .. } => match reason {
+                SandboxError::Time(_)
+                | SandboxError::Silence(_)
+                | SandboxError::Log(_)
+                | SandboxError::Execute { .. }
+                | SandboxError::ZeroByte(_) => Kind::Build,
+                _ => Kind::Host,
+            },
+            realise::Failure::UnknownOutput { .. }
+            | realise::Failure::UnknownBuiltin { .. }
+            | realise::Failure::BuiltinOutputs
+            | realise::Failure::OtherSystem(_) => Kind::Expression,
+            _ => Kind::Build,
+        };
+        let mut message = format!("`{name}`: {}", chain(&*error.failure));
+        let mut hints = Vec::new();
+        let logged = match &*error.failure {
+            realise::Failure::Builder { tail, log, .. } => Some((tail, log)),
+            realise::Failure::Sandbox { reason, tail, log } => {
+                hints.extend(sandbox_hint(reason));
+                Some((tail, log))
+            }
+            _ => None,
+        };
+        if let Some((tail, log)) = logged.filter(|(tail, _)| !tail.is_empty()) {
+            for line in tail {
+                let _ = write!(message, "\n  | {line}");
+            }
+            hints.push(format!("the whole log is `{}`", log.display()));
+        }
+        let failure = Self { kind, message, hints };
+        failure.about_cause(&*error.failure)
+    }
+}
+
+/// What to do about a sandbox that can't be made.
+fn sandbox_hint(error: &SandboxError) -> Option<String> {
+    let hint = match error {
+        SandboxError::NoUserNamespace(_) => {
+            "allow them: `sysctl user.max_user_namespaces` must not be 0, `kernel.unprivileged_userns_clone` must be 1 \
+             where it exists; in a container, its seccomp profile must allow `clone` with new namespaces"
+        }
+        SandboxError::Enter { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+            "the host restricts user namespaces: see `kernel.apparmor_restrict_unprivileged_userns`; in a container, \
+             `/proc` must not be masked"
+        }
+        SandboxError::Enter { source, .. } if source.raw_os_error() == Some(38) => {
+            "sx needs Linux 5.12 or later"
+        }
+        SandboxError::Execute { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            "a builder sees its inputs only: is the program an output of another derivation, and is it mentioned?"
+        }
+        _ => return None,
+    };
+    Some(hint.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_shows_its_hints_below() {
+        let failure = Failure::new(Kind::Build, "`x`: broken").hint("mend it");
+        assert_eq!(failure.render(false), "error: `x`: broken\nhint: mend it\n");
+        assert_eq!(failure.code(), 5);
+    }
+
+    #[test]
+    fn a_full_disk_is_recognised_below_other_causes() {
+        let source = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        let failure = Failure::io("write", Path::new("/x"), &source);
+        assert!(failure.render(false).contains("hint: the disk is full"));
+    }
+}

@@ -1,0 +1,185 @@
+//! What people see while they wait, on standard error: a live display on a terminal, a line for each step elsewhere.
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use sx_derivation::StorePath;
+use sx_store::Event;
+
+/// How much to tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Errors only.
+    Quiet,
+    /// A line, or a moving one, for each step.
+    Normal,
+    /// What builders print as well.
+    Builders,
+}
+
+/// The display. Threads share it.
+pub struct Progress {
+    verbosity: Verbosity,
+    live: Option<MultiProgress>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    planned: usize,
+    finished: usize,
+    total: Option<ProgressBar>,
+    running: BTreeMap<StorePath, Running>,
+}
+
+struct Running {
+    since: Instant,
+    bar: Option<ProgressBar>,
+    /// The line that its builder is printing.
+    line: Vec<u8>,
+}
+
+/// Longest piece of a builder's line that is shown, in bytes.
+const LINE_BYTES: usize = 4096;
+
+impl Progress {
+    /// On a terminal that can move its cursor the display is live.
+    pub fn new(verbosity: Verbosity, term: Option<&str>) -> Self {
+        let terminal = std::io::stderr().is_terminal() && term.is_some_and(|term| term != "dumb");
+        let is_live = terminal && verbosity == Verbosity::Normal;
+        let live = is_live.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
+        Self { verbosity, live, state: Mutex::default() }
+    }
+
+    /// Prints a line, whatever the verbosity.
+    pub fn print(&self, line: &str) {
+        let write = || {
+            // With nobody to read, there is nobody to tell.
+            let _ = writeln!(std::io::stderr(), "{line}");
+        };
+        match &self.live {
+            Some(live) => live.suspend(write),
+            None => write(),
+        }
+    }
+
+    /// Shows how much of something is there, where that is worth a line of its own.
+    pub fn amount(&self, derivation: &StorePath, text: &str) {
+        if let Some(bar) = self.lock().running.get(derivation).and_then(|running| running.bar.as_ref()) {
+            bar.set_message(text.to_owned());
+        }
+    }
+
+    /// Shows an event of the realiser.
+    pub fn show(&self, event: &Event<'_>) {
+        let mut state = self.lock();
+        match event {
+            Event::Planned(count) => {
+                state.planned = *count;
+                if let Some(live) = self.live.as_ref().filter(|_| *count > 0) {
+                    let bar = live.add(ProgressBar::new(*count as u64));
+                    bar.set_style(style("{spinner} {pos}/{len} realised, {elapsed}"));
+                    bar.enable_steady_tick(Duration::from_millis(120));
+                    state.total = Some(bar);
+                }
+            }
+            Event::Started(derivation) => {
+                let bar = self.live.as_ref().map(|live| {
+                    let bar = live.insert(0, ProgressBar::no_length());
+                    bar.set_style(style("  {prefix:.bold} {elapsed} {wide_msg:.dim}"));
+                    bar.set_prefix(name(derivation).to_owned());
+                    bar
+                });
+                self.tell(&format!("sx: building {}", name(derivation)));
+                let running = Running { since: Instant::now(), bar, line: Vec::new() };
+                state.running.insert((*derivation).clone(), running);
+            }
+            Event::Output { derivation, bytes } => {
+                if let Some(running) = state.running.get_mut(*derivation) {
+                    self.show_output(name(derivation), running, bytes);
+                }
+            }
+            Event::Finished { derivation, built } => {
+                state.finished += 1;
+                let (finished, planned) = (state.finished, state.planned);
+                let time = end(&mut state, derivation).map(|time| format!(" in {:.1} s", time.as_secs_f64()));
+                let verb = if *built { "built" } else { "found" };
+                let time = time.unwrap_or_default();
+                self.tell(&format!("sx: {verb} {}{time} ({finished}/{planned})", name(derivation)));
+            }
+            Event::Failed(derivation) => {
+                end(&mut state, derivation);
+                self.tell(&format!("sx: {} failed", name(derivation)));
+            }
+        }
+    }
+
+    /// Takes the live display away; what comes after it stands alone.
+    pub fn clear(&self) {
+        let state = std::mem::take(&mut *self.lock());
+        for bar in state.running.into_values().filter_map(|running| running.bar).chain(state.total) {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// Prints a line of the log that takes the live display's place.
+    fn tell(&self, line: &str) {
+        if self.live.is_none() && self.verbosity > Verbosity::Quiet {
+            self.print(line);
+        }
+    }
+
+    fn show_output(&self, name: &str, running: &mut Running, bytes: &[u8]) {
+        for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
+            let room = LINE_BYTES.saturating_sub(running.line.len());
+            running.line.extend(&piece[..piece.len().min(room)]);
+            if !piece.ends_with(b"\n") {
+                continue;
+            }
+            let line = String::from_utf8_lossy(&std::mem::take(&mut running.line)).into_owned();
+            let line: String = line.chars().filter(|character| !character.is_control()).collect();
+            match &running.bar {
+                Some(bar) => bar.set_message(line),
+                None if self.verbosity == Verbosity::Builders => self.print(&format!("{name}> {line}")),
+                None => {}
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A display in a wrong state is still worth showing.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn end(state: &mut State, derivation: &StorePath) -> Option<Duration> {
+    if let Some(bar) = &state.total {
+        bar.set_position(state.finished as u64);
+    }
+    let running = state.running.remove(derivation)?;
+    if let Some(bar) = running.bar {
+        bar.finish_and_clear();
+    }
+    Some(running.since.elapsed())
+}
+
+fn name(derivation: &StorePath) -> &str {
+    derivation.name().trim_end_matches(".drv")
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the template is a constant that a test renders")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_template_is_valid() {
+        style("{spinner} {pos}/{len} realised, {elapsed}");
+        style("  {prefix:.bold} {elapsed} {wide_msg:.dim}");
+    }
+}

@@ -1,0 +1,152 @@
+//! What the verbs share: the store, the display, the way to realise, and what ends everything.
+
+use crate::builtins;
+use crate::command::{Building, General};
+use crate::configuration::{Configuration, Environment};
+use crate::evaluation::Derivations;
+use crate::failure::{Failure, Kind};
+use crate::progress::Progress;
+use serde::Serialize;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use sx_derivation::StorePath;
+use sx_source::fetch::Proxies;
+use sx_source::{FetchOptions, apt};
+use sx_store::realise::Plan;
+use sx_store::sandbox::Limits;
+use sx_store::{Realiser, Store};
+
+/// One run of the command.
+pub struct Session {
+    store: Store,
+    environment: Environment,
+    configuration: Configuration,
+    progress: Progress,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl Session {
+    /// Reads the configuration, opens the store, and listens for Ctrl-C.
+    pub fn new(general: &General) -> Result<Self, Failure> {
+        let environment = Environment::read();
+        let configuration = Configuration::read(&environment)?;
+        let folder = configuration.store_folder(general.store.as_deref(), &environment)?;
+        let store = Store::open(&folder)?;
+        let progress = Progress::new(general.verbosity(), environment.text("TERM").as_deref());
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&cancelled);
+        let handler = move || {
+            if flag.swap(true, Ordering::Relaxed) {
+                // Asked twice: builds die with this process, and the store needs no farewell.
+                std::process::exit(Kind::Interrupted.code().into());
+            }
+        };
+        ctrlc::set_handler(handler)
+            .map_err(|error| Failure::new(Kind::Host, format!("cannot listen for Ctrl-C: {error}")))?;
+        Ok(Self { store, environment, configuration, progress, cancelled })
+    }
+
+    /// The store.
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The display.
+    pub const fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// The flag that ends everything.
+    pub const fn cancelled(&self) -> &Arc<AtomicBool> {
+        &self.cancelled
+    }
+
+    /// Realises what is wanted. Gives the store paths in the order asked for.
+    pub fn realise(
+        &self,
+        building: &Building,
+        derivations: &Derivations,
+        wanted: &[(StorePath, String)],
+    ) -> Result<Vec<StorePath>, Failure> {
+        let result = self.with_realiser(building, derivations, |realiser| realiser.realise(wanted));
+        self.progress.clear();
+        result.map_err(|mut errors| {
+            // What failed by itself tells more than what was interrupted because of it.
+            let first =
+                errors.iter().position(|error| !matches!(*error.failure, sx_store::Failure::Interrupted));
+            errors.swap_remove(first.unwrap_or(0)).into()
+        })
+    }
+
+    /// What realising would do.
+    pub fn plan(
+        &self,
+        building: &Building,
+        derivations: &Derivations,
+        wanted: &[(StorePath, String)],
+    ) -> Result<Plan, Failure> {
+        Ok(self.with_realiser(building, derivations, |realiser| realiser.plan(wanted))?)
+    }
+
+    fn with_realiser<T>(
+        &self,
+        building: &Building,
+        derivations: &Derivations,
+        work: impl FnOnce(&Realiser<'_>) -> T,
+    ) -> T {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let jobs = building.jobs.map(usize::from).or(self.configuration.jobs).unwrap_or(processors);
+        let limits = Limits {
+            time: Some(Duration::from_secs(building.timeout)),
+            silence: building.max_silent_time.map(Duration::from_secs),
+            ..Limits::default()
+        };
+        let events = |event: sx_store::Event<'_>| self.progress.show(&event);
+        let realiser = Realiser {
+            store: &self.store,
+            derivations,
+            builtins: builtins::all(|downloads| self.fetch_options(building, downloads), &self.progress),
+            jobs,
+            cores: building.cores.map_or(processors, usize::from),
+            limits,
+            events: &events,
+            cancelled: &self.cancelled,
+        };
+        work(&realiser)
+    }
+
+    fn fetch_options(&self, building: &Building, downloads: PathBuf) -> FetchOptions {
+        let variable =
+            |lower: &str, upper: &str| self.environment.text(lower).or_else(|| self.environment.text(upper));
+        let mut options = FetchOptions::new(downloads);
+        options.source_folders.clone_from(&building.source_folders);
+        options.source_folders.extend(self.configuration.source_folders.iter().cloned());
+        options.debian_mirrors.clone_from(&building.debian_mirrors);
+        options.debian_mirrors.extend(self.configuration.debian_mirrors.iter().cloned());
+        options.apt = apt::read_host();
+        options.certificate_file = self.environment.get("SSL_CERT_FILE").map(PathBuf::from);
+        options.proxies = Proxies::from_variables(
+            // The upper-case form of this one can be set by a stranger's request where sx runs as a CGI program.
+            self.environment.text("http_proxy"),
+            variable("https_proxy", "HTTPS_PROXY"),
+            variable("no_proxy", "NO_PROXY").as_deref(),
+        );
+        options
+    }
+
+    /// Prints data.
+    pub fn print(&self, text: &str) -> Result<(), Failure> {
+        let mut output = std::io::stdout().lock();
+        let written = writeln!(output, "{text}").and_then(|()| output.flush());
+        written.map_err(|error| Failure::io("write to", Path::new("standard output"), &error))
+    }
+
+    /// Prints a record as JSON.
+    pub fn print_json(&self, record: &impl Serialize) -> Result<(), Failure> {
+        let text = serde_json::to_string_pretty(record).expect("records of ours have text keys only");
+        self.print(&text)
+    }
+}

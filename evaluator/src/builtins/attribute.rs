@@ -1,0 +1,167 @@
+//! Attribute sets.
+
+use super::Builtin;
+use crate::Evaluator;
+use crate::attributes::{Attribute, Attributes};
+use crate::error::Outcome;
+use crate::symbol::known;
+use crate::value::{Partial, State, Thunk, Value};
+use std::cell::Cell;
+
+pub(super) const TABLE: &[Builtin] = &[
+    Builtin::new("attrNames", &["set"], 1, attr_names, "The names of a set's attributes, sorted."),
+    Builtin::new("attrValues", &["set"], 1, attr_values, "The values of a set's attributes, sorted by name."),
+    Builtin::new(
+        "catAttrs",
+        &["attr", "list"],
+        3,
+        cat_attrs,
+        "The values of an attribute in those sets of a list that have it.",
+    ),
+    Builtin::new("getAttr", &["s", "set"], 3, get_attr, "The value of an attribute."),
+    Builtin::new("hasAttr", &["s", "set"], 3, has_attr, "Whether a set has an attribute."),
+    Builtin::new(
+        "intersectAttrs",
+        &["e1", "e2"],
+        3,
+        intersect_attrs,
+        "The attributes of the second set whose names are in the first.",
+    ),
+    Builtin::new(
+        "listToAttrs",
+        &["e"],
+        1,
+        list_to_attrs,
+        "The set of a list of sets with name and value; the first of a name counts.",
+    ),
+    Builtin::new(
+        "mapAttrs",
+        &["f", "attrset"],
+        2,
+        map_attrs,
+        "What a function makes of each attribute's name and value.",
+    ),
+    Builtin::new(
+        "removeAttrs",
+        &["set", "list"],
+        3,
+        remove_attrs,
+        "A set without the attributes named in a list.",
+    )
+    .global(),
+    Builtin::new(
+        "unsafeGetAttrPos",
+        &["s", "set"],
+        3,
+        get_attr_pos,
+        "Where an attribute was defined: file, line and column, or null.",
+    ),
+];
+
+fn attr_names<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
+    let set = evaluator.set(arguments[0])?;
+    let mut names = set.by_name(evaluator.arena, &evaluator.symbols);
+    let items = evaluator.arena.fill(names.len(), |_| {
+        let attribute = names.next().expect("this holds because the length is known");
+        Value::string(evaluator.arena, evaluator.symbols.name(attribute.name))
+    });
+    Ok(Value::list(evaluator.arena, items))
+}
+
+fn attr_values<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
+    let set = evaluator.set(arguments[0])?;
+    let values: Vec<_> =
+        set.by_name(evaluator.arena, &evaluator.symbols).map(|attribute| attribute.value).collect();
+    Ok(evaluator.list(&values))
+}
+
+fn cat_attrs<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
+    let name = evaluator.symbols.intern(evaluator.plain_string(arguments[0])?);
+    let mut values = Vec::new();
+    for item in evaluator.items(arguments[1])? {
+        values.extend(evaluator.set(*item)?.get(name).map(|found| found.value));
+    }
+    Ok(evaluator.list(&values))
+}
+
+fn get_attr<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
+    let name = evaluator.symbols.intern(evaluator.plain_string(arguments[0])?);
+    evaluator.attribute(Value::Attributes(evaluator.set(arguments[1])?), name)
+}
+
+fn has_attr<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
+    let name = evaluator.symbols.intern(evaluator.plain_string(arguments[0])?);
+    Ok(Value::Bool(evaluator.set(arguments[1])?.get(name).is_some()))
+}
+
+fn intersect_attrs<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
+    let (left, right) = (evaluator.set(arguments[0])?, evaluator.set(arguments[1])?);
+    let mut kept = Vec::with_capacity(left.len().min(right.len()));
+    if left.len() < right.len() {
+        kept.extend(left.all(evaluator.arena).iter().filter_map(|each| right.get(each.name)));
+    } else {
+        kept.extend(right.all(evaluator.arena).iter().filter(|each| left.get(each.name).is_some()));
+    }
+    Ok(Value::Attributes(Attributes::from_unsorted(evaluator.arena, kept)))
+}
+
+fn list_to_attrs<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
+    let items = evaluator.items(arguments[0])?;
+    let mut attributes = Vec::with_capacity(items.len());
+    for item in items {
+        let set = evaluator.set(*item)?;
+        let Some(name) = set.get(known::NAME) else {
+            return Err(evaluator.missing(set, known::NAME, crate::source::Span::NOWHERE));
+        };
+        let position = name.position;
+        let name = evaluator.symbols.intern(evaluator.plain_string(name.value)?);
+        let Some(value) = set.get(known::VALUE) else {
+            return Err(evaluator.missing(set, known::VALUE, crate::source::Span::NOWHERE));
+        };
+        attributes.push(Attribute { name, position, value: value.value });
+    }
+    Ok(Value::Attributes(Attributes::from_unsorted(evaluator.arena, attributes)))
+}
+
+fn map_attrs<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
+    let set = evaluator.set(arguments[1])?;
+    let arena = evaluator.arena;
+    let all = set.all(arena);
+    let mapped = arena.fill(all.len(), |n| {
+        let attribute = all[n];
+        let name = Value::string(arena, evaluator.symbols.name(attribute.name));
+        // The first call is part of the second's thunk.
+        let function = Value::Partial(
+            arena.put(Partial { builtin: &CALL_WITH_NAME, arguments: arena.slice(&[arguments[0], name]) }),
+        );
+        let thunk = Thunk(Cell::new(State::Call(arena.put((function, attribute.value)))));
+        Attribute { value: Value::Thunk(arena.put(thunk)), ..attribute }
+    });
+    Ok(Value::Attributes(Attributes::from_sorted(arena, mapped)))
+}
+
+/// Not in the table: what `mapAttrs` puts off.
+static CALL_WITH_NAME: Builtin =
+    Builtin::new("mapAttrs", &["f", "name", "value"], 0, call_with_name, "Calls a function.");
+
+fn call_with_name<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
+    evaluator.call(arguments[0], &arguments[1..])
+}
+
+fn remove_attrs<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
+    let set = evaluator.set(arguments[0])?;
+    let mut removed = Vec::new();
+    for item in evaluator.items(arguments[1])? {
+        removed.extend(evaluator.symbols.find(evaluator.plain_string(*item)?));
+    }
+    removed.sort_unstable();
+    let all = set.all(evaluator.arena).iter().filter(|each| removed.binary_search(&each.name).is_err());
+    let kept: Vec<_> = all.copied().collect();
+    Ok(Value::Attributes(Attributes::from_sorted(evaluator.arena, evaluator.arena.slice(&kept))))
+}
+
+fn get_attr_pos<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
+    let name = evaluator.symbols.intern(evaluator.plain_string(arguments[0])?);
+    let found = evaluator.set(arguments[1])?.get(name);
+    found.map_or_else(|| Ok(Value::Null), |found| Ok(evaluator.position(found.position)))
+}

@@ -1,0 +1,72 @@
+//! What strings depend on: the store paths that went into them.
+
+use crate::arena::Arena;
+
+/// One store path that a string mentions, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Element<'a> {
+    /// An object: a source, or a derivation's own file.
+    Object(&'a str),
+    /// An output of the derivation at this path.
+    Output {
+        /// The derivation's store path.
+        derivation: &'a str,
+        /// The output's name.
+        output: &'a str,
+    },
+    /// A derivation with everything that it needs and makes.
+    Closure(&'a str),
+}
+
+/// A set of [elements](Element), shared: most strings have none. Sorted.
+#[derive(Clone, Copy)]
+pub struct Context<'a>(Option<&'a &'a [Element<'a>]>);
+
+impl<'a> Context<'a> {
+    /// Of a string that depends on nothing.
+    pub const NONE: Self = Self(None);
+
+    /// Of a string that mentions one path.
+    pub fn of(arena: &'a Arena, element: Element<'a>) -> Self {
+        Self(Some(arena.put(arena.slice(&[element]))))
+    }
+
+    /// Of these, in any order.
+    pub fn from_elements(arena: &'a Arena, mut elements: Vec<Element<'a>>) -> Self {
+        if elements.is_empty() {
+            return Self::NONE;
+        }
+        elements.sort_unstable();
+        elements.dedup();
+        Self(Some(arena.put(arena.slice(&elements))))
+    }
+
+    /// Whether there is none.
+    #[inline]
+    pub const fn is_none(self) -> bool {
+        self.0.is_none()
+    }
+
+    /// The elements, sorted.
+    pub fn elements(self) -> &'a [Element<'a>] {
+        self.0.map_or(&[], |elements| elements)
+    }
+
+    /// Of a string made of two.
+    #[inline]
+    pub fn union(self, other: Self, arena: &'a Arena) -> Self {
+        match (self.0, other.0) {
+            (_, None) => self,
+            (None, _) => other,
+            (Some(left), Some(right)) => {
+                if std::ptr::eq(left, right)
+                    || right.iter().all(|element| left.binary_search(element).is_ok())
+                {
+                    self
+                } else {
+                    Self::from_elements(arena, [*left, *right].concat())
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Texts and files to values.
+
+use crate::Evaluator;
+use crate::error::{Error, ErrorKind, Outcome};
+use crate::evaluate::path::{absolute, parent};
+use crate::host::{FileType, HostError};
+use crate::lower::{Program, lower};
+use crate::value::Value;
+use bstr::ByteSlice;
+
+impl<'a> Evaluator<'a> {
+    /// Evaluates a text. `name` is what errors call it; relative paths are relative to `directory`, which is absolute.
+    pub fn evaluate_text(&self, name: &str, text: &str, directory: &[u8]) -> Outcome<'a> {
+        let directory = self.arena.bytes(&absolute(directory));
+        let program = self.program(name, text.to_owned(), directory, false)?;
+        self.evaluate(program.code, self.frame(None, program.slots))
+    }
+
+    /// Evaluates a file, or `default.nix` in a folder. Evaluates each only once.
+    pub fn evaluate_file(&self, path: &[u8]) -> Outcome<'a> {
+        let path = self.expression_file(&absolute(path))?;
+        let known = self.imported.borrow().get(path).copied();
+        if let Some(value) = known {
+            return self.force(value);
+        }
+        self.check_stack()?;
+        let bytes =
+            self.host.read_file(path.as_bstr()).map_err(|error| self.host_error(error, "read", path))?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            Error::new(ErrorKind::Syntax, format!("file `{}` is not UTF-8 at byte {at}", path.as_bstr()))
+        })?;
+        let program = self.program(&path.to_str_lossy(), text, parent(path), true)?;
+        let frame = self.frame(None, program.slots);
+        frame.is_captured.set(true);
+        let state = crate::value::State::Suspended(program.code, frame);
+        let value = Value::Thunk(self.arena.put(crate::value::Thunk(std::cell::Cell::new(state))));
+        self.imported.borrow_mut().insert(path, value);
+        self.force(value)
+    }
+
+    fn program(
+        &self,
+        name: &str,
+        text: String,
+        directory: &'a [u8],
+        is_file: bool,
+    ) -> Outcome<'a, Program<'a>> {
+        let Some(start) = self.sources.add(name.to_owned(), text, is_file) else {
+            return Err(Error::new(ErrorKind::Memory, "all expressions together exceed 4 GiB"));
+        };
+        let text = self.sources.text(start);
+        lower(self, &text.text, start, directory, &[])
+    }
+
+    fn expression_file(&self, path: &[u8]) -> Outcome<'a, &'a [u8]> {
+        let default =
+            || if path == b"/" { b"/default.nix".to_vec() } else { [path, b"/default.nix"].concat() };
+        let file = match self.host.file_type(path.as_bstr()) {
+            Ok(FileType::Directory) => default(),
+            Ok(FileType::Symlink) if self.host.file_type(default().as_bstr()).is_ok() => default(),
+            _ => path.to_vec(),
+        };
+        Ok(self.arena.bytes(&file))
+    }
+
+    /// An error for what the host could not do.
+    #[cold]
+    pub(crate) fn host_error(&self, error: HostError, doing: &str, path: &[u8]) -> Box<Error> {
+        let kind = match error {
+            HostError::Forbidden => ErrorKind::Impure,
+            HostError::NotBuilt => ErrorKind::ImportFromDerivation,
+            _ => ErrorKind::File,
+        };
+        let mut message = format!("cannot {doing} `{}`: {error}", path.as_bstr());
+        let mut source = std::error::Error::source(&error);
+        while let Some(cause) = source {
+            message += &format!(": {cause}");
+            source = cause.source();
+        }
+        Error::new(kind, message)
+    }
+}

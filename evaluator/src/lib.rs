@@ -1,0 +1,40 @@
+//! Evaluates the Nix expression language.
+//!
+//! The way: text → rnix's tree → [resolved expressions](expression) → [lazy values](value). [`evaluate`] starts an
+//! evaluation in a thread of its own; inside, the [`Evaluator`] turns texts and files into values, calls functions,
+//! selects attributes and prints. Values live in an arena that is dropped whole when the evaluation ends.
+//!
+//! This crate never touches the file system, the environment, the clock or the network; what it needs of the world it
+//! asks its [`Host`]. It never builds, and it never prints.
+
+pub mod arena;
+pub mod attributes;
+pub mod builtins;
+pub mod context;
+pub mod diagnostic;
+pub mod error;
+mod evaluate;
+pub mod expression;
+pub mod host;
+mod import;
+mod json;
+mod lower;
+mod number;
+pub mod options;
+pub mod print;
+mod query;
+mod session;
+pub mod source;
+pub mod suggest;
+pub mod symbol;
+pub mod value;
+
+pub use diagnostic::{Colour, Diagnostic, Trace};
+pub use error::{Error, ErrorKind, Outcome};
+pub use evaluate::Evaluator;
+pub use host::{AddPath, FileType, Host, HostError};
+pub use options::Options;
+pub use print::Depth;
+pub use query::{DerivationOutput, parse_attribute_path};
+pub use session::{EvaluationError, evaluate};
+pub use value::Value;

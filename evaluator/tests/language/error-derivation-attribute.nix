@@ -1,0 +1,6 @@
+"${derivation {
+  name = "x";
+  system = "s";
+  builder = "b";
+  broken = { a = 1; };
+}}"

@@ -1,0 +1,1 @@
+import (derivation { name = "generated"; system = "s"; builder = "b"; })

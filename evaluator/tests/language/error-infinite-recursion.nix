@@ -1,0 +1,1 @@
+let x = y + 1; y = x; in x

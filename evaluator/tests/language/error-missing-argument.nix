@@ -1,0 +1,1 @@
+let f = { name }: name; in f { }

@@ -1,0 +1,1 @@
+let hello = 1; wrold = 2; in helo + world

@@ -1,0 +1,1 @@
+let __nixPath = [ { prefix = "lib"; path = ./folder; } ]; in import <lib/value.nix>

@@ -1,0 +1,45 @@
+# The package set: every folder here that holds a package.nix is a package of that name. There is no list to merge.
+#
+# A package.nix is a function whose arguments are attributes of the set: other packages, `bootstrap`, and the functions
+# of pkgs/lib. `callPackage ./some/package.nix { zlib = other; }` replaces some of them.
+{ bootstrap }:
+let
+  inherit (builtins)
+    attrNames
+    filter
+    functionArgs
+    intersectAttrs
+    listToAttrs
+    pathExists
+    readDir
+    ;
+
+  fix = function: let result = function result; in result;
+
+  isPackage = name: pathExists (./. + "/${name}/package.nix");
+
+  packages =
+    self:
+    listToAttrs (
+      map (name: {
+        inherit name;
+        value = self.callPackage (./. + "/${name}/package.nix") { };
+      }) (filter isPackage (attrNames (readDir ./.)))
+    );
+in
+fix (
+  self:
+  packages self
+  // {
+    inherit bootstrap;
+
+    callPackage =
+      path: replaced:
+      let
+        function = import path;
+      in
+      function (intersectAttrs (functionArgs function) self // replaced);
+
+    buildProgram = import ./lib/build-program.nix { inherit bootstrap; };
+  }
+)

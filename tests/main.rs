@@ -1,0 +1,25 @@
+//! End to end: the command, the bootstrap, real container tools, the house's own rules.
+//!
+//! One binary with its own runner, because some tests need programs that aren't everywhere: what could not run is listed
+//! by name at the end, and with `SX_TESTS_REQUIRE_PROGRAMS=1`, as in CI, it fails instead.
+
+mod harness;
+
+mod bootstrap;
+mod command;
+mod containers;
+mod house;
+mod reproducibility;
+mod sandbox;
+
+fn main() -> std::process::ExitCode {
+    let tests = [
+        bootstrap::tests(),
+        command::tests(),
+        containers::tests(),
+        house::tests(),
+        reproducibility::tests(),
+        sandbox::tests(),
+    ];
+    harness::run(tests.into_iter().flatten().collect())
+}

@@ -1,0 +1,121 @@
+//! What a builder sees and what it can't do, tried by a builder: `sandbox/probe.c`, compiled by the bootstrap's own TinyCC.
+
+use crate::harness::{Test, lasting_folder, output, repository, sx};
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+pub fn tests() -> Vec<Test> {
+    let test = |name, run| Test { name, requires: &[], run };
+    vec![
+        test(
+            "sandbox::a_builder_sees_what_the_architecture_lists",
+            a_builder_sees_what_the_architecture_lists,
+        ),
+        test("sandbox::a_builder_is_nobody_in_particular", a_builder_is_nobody_in_particular),
+        test("sandbox::no_way_out_works", no_way_out_works),
+        test("sandbox::calls_of_other_machines_are_refused", calls_of_other_machines_are_refused),
+        test("sandbox::a_process_left_behind_changes_nothing", a_process_left_behind_changes_nothing),
+        test(
+            "sandbox::what_the_builder_closed_is_stored_all_the_same",
+            what_the_builder_closed_is_stored_all_the_same,
+        ),
+        test("sandbox::a_link_to_outside_stays_a_link", a_link_to_outside_stays_a_link),
+        test("sandbox::misbehaviour_ends_with_a_clear_error", misbehaviour_ends_with_a_clear_error),
+    ]
+}
+
+fn realise(word: &str) -> Command {
+    let mut command = sx(["realise", "-f"]);
+    command.arg(repository().join("tests/sandbox/default.nix")).arg(word);
+    command
+}
+
+/// Builds, and tells where the output lies.
+fn built(word: &str) -> Result<PathBuf, String> {
+    let path = output(&mut realise(word))?;
+    Ok(lasting_folder().join("store/store").join(path.rsplit('/').next().unwrap_or_default()))
+}
+
+fn lines(word: &str) -> Result<Vec<String>, String> {
+    let text = std::fs::read_to_string(built(word)?).map_err(|error| error.to_string())?;
+    Ok(text.lines().map(str::to_owned).collect())
+}
+
+fn a_builder_sees_what_the_architecture_lists() -> Result<(), String> {
+    let found: Vec<String> = lines("view")?
+        .into_iter()
+        // The processes are the build's own; inputs have digests in their names.
+        .filter(|line| !line.contains(" /proc/"))
+        .map(|line| match line.split_once("/sx/store/") {
+            Some((before, rest)) => format!("{before}/sx/store/…{}", &rest[rest.find('-').unwrap_or(0)..]),
+            None => line,
+        })
+        .collect();
+    insta::assert_snapshot!("what_a_builder_sees", found.join("\n"));
+    Ok(())
+}
+
+fn a_builder_is_nobody_in_particular() -> Result<(), String> {
+    assert_eq!(lines("identity")?, ["user 1000 group 100", "host localhost", "addresses fixed: 1"]);
+    Ok(())
+}
+
+fn no_way_out_works() -> Result<(), String> {
+    insta::assert_snapshot!("what_a_builder_cannot_do", lines("escapes")?.join("\n"));
+    Ok(())
+}
+
+fn calls_of_other_machines_are_refused() -> Result<(), String> {
+    // 38 is ENOSYS: as on a kernel that knows no such calls.
+    assert_eq!(lines("i386")?, ["i386 chmod set-uid: 38"]);
+    Ok(())
+}
+
+fn a_process_left_behind_changes_nothing() -> Result<(), String> {
+    let output = built("daemon")?;
+    let before = std::fs::read(&output).map_err(|error| error.to_string())?;
+    let again = realise("daemon").arg("--json").output().map_err(|error| error.to_string())?;
+    assert!(again.status.success());
+    assert_eq!(before, std::fs::read(&output).map_err(|error| error.to_string())?);
+    let left = Command::new("ps").args(["-eo", "args"]).output().map_err(|error| error.to_string())?;
+    let left =
+        String::from_utf8_lossy(&left.stdout).lines().filter(|line| line.contains("-probe-0 daemon")).count();
+    assert_eq!(left, 0, "processes of the build are still there");
+    Ok(())
+}
+
+fn what_the_builder_closed_is_stored_all_the_same() -> Result<(), String> {
+    let folder = built("closed")?;
+    let mode =
+        |path: PathBuf| path.metadata().map(|found| found.mode() & 0o7777).map_err(|error| error.to_string());
+    assert_eq!((mode(folder.clone())?, mode(folder.join("file"))?), (0o555, 0o444));
+    Ok(())
+}
+
+fn a_link_to_outside_stays_a_link() -> Result<(), String> {
+    let target = std::fs::read_link(built("link-out")?).map_err(|error| error.to_string())?;
+    assert_eq!(target, PathBuf::from("/etc/shadow"));
+    Ok(())
+}
+
+fn misbehaviour_ends_with_a_clear_error() -> Result<(), String> {
+    let mut report = String::new();
+    for (word, option) in [
+        ("fails", None),
+        ("nothing", None),
+        ("fifo", None),
+        ("stranger", None),
+        ("loops", Some("--timeout=1")),
+    ] {
+        let found = realise(word).args(option).output().map_err(|error| error.to_string())?;
+        let error = String::from_utf8_lossy(&found.stderr);
+        let error: Vec<&str> = error.lines().skip_while(|line| !line.starts_with("error")).collect();
+        let folder = lasting_folder().display().to_string();
+        let error = error.join("\n").replace(&folder, "…");
+        let error = error.split("/logs/").next().unwrap_or_default();
+        report += &format!("{word}: exit {:?}, prints {:?}\n{error}\n\n", found.status.code(), found.stdout);
+    }
+    insta::assert_snapshot!("misbehaviour", report);
+    Ok(())
+}

@@ -1,0 +1,215 @@
+/* probe.c - a builder that tries what no builder should be able to do.
+
+   usage: probe WHAT OUT [ARGUMENT]
+
+   Most words write what they found to OUT, a line each; the others misbehave.  */
+
+#include <stdio.h>
+#include <string.h>
+#include <stdlib.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#define SYS_open 2
+#define SYS_lstat 6
+#define SYS_getpid 39
+#define SYS_socket 41
+#define SYS_connect 42
+#define SYS_fork 57
+#define SYS_kill 62
+#define SYS_uname 63
+#define SYS_rename 82
+#define SYS_mkdir 83
+#define SYS_link 86
+#define SYS_unlink 87
+#define SYS_symlink 88
+#define SYS_chmod 90
+#define SYS_fchmod 91
+#define SYS_getuid 102
+#define SYS_getgid 104
+#define SYS_mknod 133
+#define SYS_personality 135
+#define SYS_ptrace 101
+#define SYS_chroot 161
+#define SYS_sethostname 170
+#define SYS_setxattr 188
+#define SYS_getdents64 217
+#define SYS_unshare 272
+#define SYS_keyctl 250
+#define SYS_fchmodat 268
+#define SYS_io_uring_setup 425
+#define SYS_fchmodat2 452
+#define X32 0x40000000
+
+static FILE *out;
+
+/* Prints what a call answered: ok, or the number of the error. */
+static void answer(char *name, long result)
+{
+    if (result >= 0) fprintf(out, "%s: ok\n", name);
+    else fprintf(out, "%s: %d\n", name, (int)-result);
+}
+
+/* ---- what is in view ---- */
+
+static char kind_of(char *path, int *mode)
+{
+    static unsigned int stat[36];
+    if (__syscall(SYS_lstat, path, stat) < 0) return '?';
+    *mode = stat[6] & 07777;
+    switch (stat[6] >> 12) {
+    case 1: return 'p';
+    case 2: return 'c';
+    case 4: return 'd';
+    case 8: return 'f';
+    case 10: return 'l';
+    case 12: return 's';
+    }
+    return '?';
+}
+
+static void list(char *folder)
+{
+    char *buffer = malloc(65536);
+    char *names[512];
+    int count = 0, i, j;
+    long n, at;
+    int fd = open(folder, O_RDONLY);
+    if (fd < 0) { fprintf(out, "%s: closed\n", folder); return; }
+    while ((n = __syscall(SYS_getdents64, (long)fd, buffer, 65536L)) > 0)
+        for (at = 0; at < n; at += *(unsigned short *)(buffer + at + 16)) {
+            char *name = buffer + at + 19;
+            if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) continue;
+            names[count] = malloc(strlen(name) + 1);
+            strcpy(names[count++], name);
+        }
+    close(fd);
+    for (i = 0; i < count; i++)
+        for (j = i + 1; j < count; j++)
+            if (strcmp(names[i], names[j]) > 0) { char *t = names[i]; names[i] = names[j]; names[j] = t; }
+    for (i = 0; i < count; i++) {
+        char path[1024];
+        int mode = 0;
+        char kind;
+        sprintf(path, "%s/%s", strcmp(folder, "/") ? folder : "", names[i]);
+        kind = kind_of(path, &mode);
+        fprintf(out, "%c %d%d%d%d %s\n", kind, mode >> 9, mode >> 6 & 7, mode >> 3 & 7, mode & 7, path);
+        if (kind == 'd' && strcmp(path, "/proc") != 0) list(path);
+    }
+}
+
+static void identity(void)
+{
+    static char names[6 * 65];
+    fprintf(out, "user %d group %d\n", (int)__syscall(SYS_getuid), (int)__syscall(SYS_getgid));
+    __syscall(SYS_uname, names);
+    fprintf(out, "host %s\n", names + 65);
+    fprintf(out, "addresses fixed: %d\n", (int)(__syscall(SYS_personality, 0xffffffffL) >> 18 & 1));
+}
+
+/* ---- what must not work ---- */
+
+static void escapes(char *input)
+{
+    char file[512];
+    int fd;
+    long pid = __syscall(SYS_getpid);
+    static unsigned char address[16] = { 2, 0, 0, 53, 192, 0, 2, 1 };
+    static unsigned char abstract[16] = { 1, 0, 0, 'x' };
+
+    strcpy(file, "/build/file");
+    close(open(file, O_WRONLY | O_CREAT, 0644));
+    fd = open(file, O_WRONLY, 0);
+    answer("chmod set-uid", __syscall(SYS_chmod, file, 04755L));
+    answer("chmod set-gid", __syscall(SYS_chmod, file, 02755L));
+    answer("fchmod set-uid", __syscall(SYS_fchmod, (long)fd, 04755L));
+    answer("fchmodat set-uid", __syscall(SYS_fchmodat, -100L, file, 04755L));
+    answer("fchmodat2 set-uid", __syscall(SYS_fchmodat2, -100L, file, 04755L, 0L));
+    answer("chmod plain", __syscall(SYS_chmod, file, 0755L));
+    answer("x32 chmod set-uid", __syscall(X32 + SYS_chmod, file, 04755L));
+    answer("setxattr", __syscall(SYS_setxattr, file, "user.x", "y", 1L));
+    answer("mknod device", __syscall(SYS_mknod, "/build/null", 020666L, 259L));
+    answer("chroot", __syscall(SYS_chroot, "/build"));
+    answer("unshare mounts", __syscall(SYS_unshare, 0x20000L));
+    answer("sethostname", __syscall(SYS_sethostname, "x", 1L));
+    answer("keyctl", __syscall(SYS_keyctl, 0L, -3L, 0L));
+    answer("io_uring", __syscall(SYS_io_uring_setup, 1L, NULL));
+    answer("ptrace the first process", __syscall(SYS_ptrace, 16L, 1L, 0L, 0L));
+    answer("kill the first process, which has no effect", __syscall(SYS_kill, 1L, 9L));
+    answer("its environment", __syscall(SYS_open, "/proc/1/environ", (long)O_RDONLY, 0L));
+    answer("its memory", __syscall(SYS_open, "/proc/1/mem", (long)O_RDONLY, 0L));
+    answer("its command line", __syscall(SYS_open, "/proc/1/cmdline", (long)O_RDONLY, 0L));
+    answer("its root", __syscall(SYS_open, "/proc/1/root", (long)O_RDONLY, 0L));
+    answer("kernel setting", __syscall(SYS_open, "/proc/sys/kernel/core_pattern", (long)O_WRONLY, 0L));
+    answer("kernel trigger", __syscall(SYS_open, "/proc/sysrq-trigger", (long)O_WRONLY, 0L));
+    answer("write an input", __syscall(SYS_open, input, (long)O_WRONLY, 0L));
+    answer("chmod an input", __syscall(SYS_chmod, input, 0755L));
+    answer("delete an input", __syscall(SYS_unlink, input));
+    answer("rename an input", __syscall(SYS_rename, input, "/sx/store/moved"));
+    answer("link an input", __syscall(SYS_link, input, "/build/link"));
+    answer("write to the root", __syscall(SYS_mkdir, "/new", 0755L));
+    answer("write to /etc", __syscall(SYS_open, "/etc/passwd", (long)O_WRONLY, 0L));
+    answer("chmod a device", __syscall(SYS_chmod, "/dev/null", 0600L));
+    answer("delete a device", __syscall(SYS_unlink, "/dev/null"));
+    fd = __syscall(SYS_socket, 2L, 1L, 0L);
+    answer("connect to elsewhere", __syscall(SYS_connect, (long)fd, address, 16L));
+    fd = __syscall(SYS_socket, 1L, 1L, 0L);
+    answer("connect to an abstract socket", __syscall(SYS_connect, (long)fd, abstract, 4L));
+    fprintf(out, "number is small: %d\n", pid < 10);
+}
+
+/* i386 calls: chmod is 15 there. */
+static long i386_chmod(char *path, long mode)
+{
+    long result;
+    __asm__ volatile ("int $0x80" : "=a"(result) : "a"(15L), "b"(path), "c"(mode));
+    return (int)result;
+}
+
+static char low_path[] = "/build/low";
+
+int main(int argc, char **argv)
+{
+    char *what = argv[1];
+    char *path = argv[2];
+
+    if (strcmp(what, "nothing") == 0) return 0;
+    if (strcmp(what, "fails") == 0) { printf("first line\nlast words\n"); return 7; }
+    if (strcmp(what, "loops") == 0) for (;;) ;
+    if (strcmp(what, "floods") == 0) for (;;) printf("more and more and more and more and more and more\n");
+    if (strcmp(what, "fifo") == 0) return __syscall(SYS_mknod, path, 010644L, 0L) < 0;
+    if (strcmp(what, "stranger") == 0) {
+        close(open(path, O_WRONLY | O_CREAT, 0644));
+        return open("/sx/store/stranger", O_WRONLY | O_CREAT, 0644) < 0;
+    }
+    if (strcmp(what, "closed") == 0) {
+        char file[1024];
+        __syscall(SYS_mkdir, path, 0755L);
+        sprintf(file, "%s/file", path);
+        close(open(file, O_WRONLY | O_CREAT, 0000));
+        return __syscall(SYS_chmod, path, 0L) < 0;
+    }
+    if (strcmp(what, "link-out") == 0) return __syscall(SYS_symlink, "/etc/shadow", path) < 0;
+    if (strcmp(what, "daemon") == 0) {
+        close(open(path, O_WRONLY | O_CREAT, 0644));
+        if (__syscall(SYS_fork) == 0) {
+            /* Goes on after its parent, and changes the output as long as it lives. */
+            for (;;) {
+                int fd = open(path, O_WRONLY, 0);
+                write(fd, "changed", 7);
+                close(fd);
+            }
+        }
+        return 0;
+    }
+    out = fopen(path, "w");
+    if (strcmp(what, "view") == 0) list("/");
+    else if (strcmp(what, "identity") == 0) identity();
+    else if (strcmp(what, "escapes") == 0) escapes(argv[3]);
+    else if (strcmp(what, "i386") == 0) {
+        close(open(low_path, O_WRONLY | O_CREAT, 0644));
+        answer("i386 chmod set-uid", i386_chmod(low_path, 04755));
+    }
+    else return 2;
+    return fclose(out) != 0;
+}
