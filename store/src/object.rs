@@ -163,23 +163,28 @@ impl Copied {
         self.flush().map_err(|source| ObjectError::Write { path: show(&self.location), source })
     }
 
+    /// What was copied is read-only by now, which holds back an ordinary user: it is made writable for the moment.
     fn fill_in(&self, location: &Path, mention: &OwnMention, digest: &[u8]) -> std::io::Result<()> {
         if mention.offsets.is_empty() {
-            let own = self.own.as_ref().expect("a mention of itself was found, so it was looked for");
-            let target = std::fs::read_link(location)?;
-            let target = bstr::ByteSlice::replace(target.as_os_str().as_bytes(), own, digest);
             let folder = location.parent().unwrap_or(Path::new("/"));
-            std::fs::remove_file(location)?;
-            std::os::unix::fs::symlink(OsStr::from_bytes(&target), location)?;
-            set_time(rustix::fs::CWD, &c_path(location), AtFlags::SYMLINK_NOFOLLOW)?;
-            return set_time(rustix::fs::CWD, &c_path(folder), AtFlags::empty());
+            return while_writable(folder, || self.replace_link(location, digest));
         }
-        let file = File::options().write(true).open(location)?;
-        for &offset in &mention.offsets {
-            file.write_all_at(digest, offset)?;
-        }
-        rustix::fs::futimens(&file, &TIMES)?;
-        Ok(())
+        while_writable(location, || {
+            let file = File::options().write(true).open(location)?;
+            for &offset in &mention.offsets {
+                file.write_all_at(digest, offset)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn replace_link(&self, location: &Path, digest: &[u8]) -> std::io::Result<()> {
+        let own = self.own.as_ref().expect("a mention of itself was found, so it was looked for");
+        let target = std::fs::read_link(location)?;
+        let target = bstr::ByteSlice::replace(target.as_os_str().as_bytes(), own, digest);
+        std::fs::remove_file(location)?;
+        std::os::unix::fs::symlink(OsStr::from_bytes(&target), location)?;
+        set_time(rustix::fs::CWD, &c_path(location), AtFlags::SYMLINK_NOFOLLOW)
     }
 
     fn flush(&self) -> std::io::Result<()> {
@@ -192,6 +197,16 @@ impl Copied {
         }
         Ok(rustix::fs::syncfs(folder)?)
     }
+}
+
+/// Changes a file or directory of ours, which afterwards has the mode and the times that it had.
+fn while_writable(location: &Path, change: impl FnOnce() -> std::io::Result<()>) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::symlink_metadata(location)?.permissions().mode();
+    std::fs::set_permissions(location, std::fs::Permissions::from_mode(mode | 0o200))?;
+    change()?;
+    std::fs::set_permissions(location, std::fs::Permissions::from_mode(mode))?;
+    set_time(rustix::fs::CWD, &c_path(location), AtFlags::empty())
 }
 
 fn flush_each(location: &Path) -> std::io::Result<()> {
