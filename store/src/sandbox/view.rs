@@ -3,9 +3,9 @@
 use super::{BUILD_GROUP, BUILD_USER, Sandbox, SandboxError};
 use crate::store::make_folder;
 use std::ffi::CString;
-use std::fs::FileType;
+use std::fs::{FileType, Permissions};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{chown, symlink};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 
 /// Who the builder is outside its user namespace.
@@ -128,7 +128,9 @@ impl View {
 
     fn file(&self, path: &str, text: &str) -> Result<(), SandboxError> {
         let path = self.root.join(path);
-        std::fs::write(&path, text).map_err(failed("write", &path))
+        std::fs::write(&path, text).map_err(failed("write", &path))?;
+        // The same whether the builder owns it or not.
+        std::fs::set_permissions(&path, Permissions::from_mode(0o444)).map_err(failed("close", &path))
     }
 
     fn empty_file(&self, path: &Path) -> Result<(), SandboxError> {
