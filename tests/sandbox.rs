@@ -1,9 +1,10 @@
 //! What a builder sees and what it can't do, tried by a builder: `sandbox/probe.c`, compiled by the bootstrap's own TinyCC.
 
-use crate::harness::{Test, lasting_folder, output, repository, sx};
+use crate::harness::{Test, lasting_folder, output, repository, source_folder, sx};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::OnceLock;
 
 pub fn tests() -> Vec<Test> {
     let test = |name, run| Test { name, requires: &[], run };
@@ -25,16 +26,28 @@ pub fn tests() -> Vec<Test> {
     ]
 }
 
-fn realise(word: &str) -> Command {
+/// A store that begins empty in each run: what an earlier sandbox let a builder do says nothing about this one.
+fn store() -> Result<PathBuf, String> {
+    static STORE: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let make = || {
+        let folder = lasting_folder().join("sandbox");
+        sx_store::object::remove(&folder).map_err(|error| error.to_string())?;
+        Ok(folder)
+    };
+    STORE.get_or_init(make).clone()
+}
+
+fn realise(word: &str) -> Result<Command, String> {
     let mut command = sx(["realise", "-f"]);
     command.arg(repository().join("tests/sandbox/default.nix")).arg(word);
-    command
+    command.arg("--source-folder").arg(source_folder()?).env("SX_STORE", store()?);
+    Ok(command)
 }
 
 /// Builds, and tells where the output lies.
 fn built(word: &str) -> Result<PathBuf, String> {
-    let path = output(&mut realise(word))?;
-    Ok(lasting_folder().join("store/store").join(path.rsplit('/').next().unwrap_or_default()))
+    let path = output(&mut realise(word)?)?;
+    Ok(store()?.join("store").join(path.rsplit('/').next().unwrap_or_default()))
 }
 
 fn lines(word: &str) -> Result<Vec<String>, String> {
@@ -75,7 +88,7 @@ fn calls_of_other_machines_are_refused() -> Result<(), String> {
 fn a_process_left_behind_changes_nothing() -> Result<(), String> {
     let output = built("daemon")?;
     let before = std::fs::read(&output).map_err(|error| error.to_string())?;
-    let again = realise("daemon").arg("--json").output().map_err(|error| error.to_string())?;
+    let again = realise("daemon")?.arg("--json").output().map_err(|error| error.to_string())?;
     assert!(again.status.success());
     assert_eq!(before, std::fs::read(&output).map_err(|error| error.to_string())?);
     let left = Command::new("ps").args(["-eo", "args"]).output().map_err(|error| error.to_string())?;
@@ -108,10 +121,10 @@ fn misbehaviour_ends_with_a_clear_error() -> Result<(), String> {
         ("stranger", None),
         ("loops", Some("--timeout=1")),
     ] {
-        let found = realise(word).args(option).output().map_err(|error| error.to_string())?;
+        let found = realise(word)?.args(option).output().map_err(|error| error.to_string())?;
         let error = String::from_utf8_lossy(&found.stderr);
         let error: Vec<&str> = error.lines().skip_while(|line| !line.starts_with("error")).collect();
-        let folder = lasting_folder().display().to_string();
+        let folder = store()?.display().to_string();
         let error = error.join("\n").replace(&folder, "…");
         let error = error.split("/logs/").next().unwrap_or_default();
         report += &format!("{word}: exit {:?}, prints {:?}\n{error}\n\n", found.status.code(), found.stdout);
