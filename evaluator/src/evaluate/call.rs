@@ -106,8 +106,9 @@ impl<'a> Evaluator<'a> {
                     self.call_builtin(partial.builtin, &all[..held + taken])?
                 }
                 Value::Attributes(set) => match set.get(known::FUNCTOR) {
-                    // The functor takes the set, and is then called with the same arguments.
-                    Some(functor) => self.call(functor.value, &[callee])?,
+                    // The functor takes the set, and what it gives the same arguments. This nests, so that a
+                    // functor that gives itself ends.
+                    Some(functor) => return self.call(self.call(functor.value, &[callee])?, rest),
                     None => return Err(self.not_callable(callee)),
                 },
                 other => return Err(self.not_callable(other)),

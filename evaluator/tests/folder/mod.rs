@@ -1,4 +1,5 @@
 //! A host that shows one folder as `/language`, and keeps nothing.
+#![expect(clippy::disallowed_methods, reason = "this is a host")]
 
 use bstr::{BStr, ByteSlice};
 use std::collections::BTreeSet;
