@@ -14,8 +14,8 @@
 //! It refuses to run without a user namespace of its own, also for root: a builder is never the host's root, and never
 //! the same user as files that the host's root owns. The way in:
 //!
-//! 1. [`view`] makes the folders on disk and lists the mounts, in the parent, where failing is cheap.
-//! 2. [`process`] clones the sandbox's first process into new namespaces (user, mount, PID, network, IPC, UTS, cgroup),
+//! 1. `view` makes the folders on disk and lists the mounts, in the parent, where failing is cheap.
+//! 2. `process` clones the sandbox's first process into new namespaces (user, mount, PID, network, IPC, UTS, cgroup),
 //!    which mounts, pivots, gives up its rights, and starts the builder as its child.
 //! 3. When the builder ends, the first process ends, and the kernel kills whatever is left before the parent is told.
 
