@@ -108,8 +108,8 @@ impl Session {
                 None => Ok(Err(evaluator.attribute_names(value)?)),
             })?;
         let package = found.map_err(|names| {
-            let what = target.attribute.as_ref().map_or("the expression".into(), |attribute| format!("`{attribute}`"));
-            let failure = Failure::new(Kind::Expression, format!("{what} is not a derivation"));
+            let what = target.attribute.as_deref().unwrap_or("the expression");
+            let failure = Failure::new(Kind::Expression, format!("`{what}` is not a derivation"));
             if names.is_empty() {
                 return failure;
             }
@@ -120,8 +120,7 @@ impl Session {
         Ok((package, derivations))
     }
 
-    /// Evaluates the target, works with its value, and collects the derivations that were made.
-    pub fn evaluate<R: Send>(
+    fn evaluate<R: Send>(
         &self,
         target: &Target,
         work: impl for<'a> FnOnce(&Evaluator<'a>, Value<'a>, &[u8]) -> Outcome<'a, R> + Send,
@@ -236,8 +235,25 @@ fn package<'a>(
         let Some(value) = evaluator.find_attribute(value, name)? else { return Ok(None) };
         Ok(Some(evaluator.string_bytes(value)?.to_str_lossy().into_owned()))
     };
-    let image = evaluator.find_attribute(value, "image")?;
-    let image = image.map(|image| collect_image(evaluator, image)).transpose()?;
+    let image = match evaluator.find_attribute(value, "image")? {
+        None => None,
+        Some(image) => {
+            let (json, context) = evaluator.to_json(image)?;
+            let (mut mentioned, mut sources) = (Vec::new(), Vec::new());
+            // Only paths that the evaluator itself made are in a context.
+            let parse = |path: &str| StorePath::parse(path).expect("a context holds store paths");
+            for element in context.elements() {
+                match element {
+                    Element::Output { derivation, output } => {
+                        mentioned.push((parse(derivation), (*output).to_owned()))
+                    }
+                    Element::Object(path) => sources.push(parse(path)),
+                    Element::Closure(_) => {}
+                }
+            }
+            Some(Image { json: json.to_str_lossy().into_owned(), mentioned, sources })
+        }
+    };
     let derivation_name = output.derivation.name().trim_end_matches(".drv").to_owned();
     Ok(Package {
         name: text("pname")?.unwrap_or(derivation_name),
@@ -246,28 +262,6 @@ fn package<'a>(
         derivation: output.derivation,
         output: output.output,
     })
-}
-
-/// What is known of a package, if the value is one.
-pub fn collect_package<'a>(evaluator: &Evaluator<'a>, value: Value<'a>) -> Outcome<'a, Option<Package>> {
-    let output = evaluator.derivation_output(value)?;
-    output.map(|output| package(evaluator, value, output)).transpose()
-}
-
-/// An attribute set as JSON, with all that it mentions.
-pub fn collect_image<'a>(evaluator: &Evaluator<'a>, value: Value<'a>) -> Outcome<'a, Image> {
-    let (json, context) = evaluator.to_json(value)?;
-    let (mut mentioned, mut sources) = (Vec::new(), Vec::new());
-    // Only paths that the evaluator itself made are in a context.
-    let parse = |path: &str| StorePath::parse(path).expect("a context holds store paths");
-    for element in context.elements() {
-        match element {
-            Element::Output { derivation, output } => mentioned.push((parse(derivation), (*output).to_owned())),
-            Element::Object(path) => sources.push(parse(path)),
-            Element::Closure(_) => {}
-        }
-    }
-    Ok(Image { json: json.to_str_lossy().into_owned(), mentioned, sources })
 }
 
 fn explain(error: &EvaluationError, target: &Target) -> Failure {

@@ -11,14 +11,14 @@
 
 use crate::digest::Sha256Digest;
 use crate::error::ExportError;
-use crate::header::{self, Attributes, BLOCK, Entry};
+use crate::header::{self, BLOCK, Entry};
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
-const FILE: Attributes = Attributes::new(0o444);
+const FILE_MODE: u16 = 0o444;
 
 pub(crate) struct Archive {
     pub(crate) file: BufWriter<NamedTempFile>,
@@ -45,7 +45,7 @@ impl Archive {
             .map_err(failed)?;
         let mut file = BufWriter::with_capacity(1 << 17, file);
         for folder in ["blobs", "blobs/sha256"] {
-            header::write(&mut file, folder.as_bytes(), Entry::Directory(Attributes::new(0o755))).map_err(failed)?;
+            header::write(&mut file, folder.as_bytes(), Entry::Directory { mode: 0o755 }).map_err(failed)?;
         }
         Ok(Self { file, destination: place, header: 0 })
     }
@@ -59,14 +59,14 @@ impl Archive {
         header::pad(&mut self.file, size_bytes)?;
         self.file.seek(SeekFrom::Start(self.header))?;
         let name = format!("blobs/sha256/{}", digest.digits());
-        let entry = Entry::File { attributes: FILE, size_bytes };
+        let entry = Entry::File { mode: FILE_MODE, size_bytes };
         header::write(&mut self.file, name.as_bytes(), entry)?;
         self.file.seek(SeekFrom::End(0)).map(drop)
     }
 
     pub(crate) fn document(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let size_bytes = bytes.len() as u64;
-        header::write(&mut self.file, name.as_bytes(), Entry::File { attributes: FILE, size_bytes })?;
+        header::write(&mut self.file, name.as_bytes(), Entry::File { mode: FILE_MODE, size_bytes })?;
         self.file.write_all(bytes)?;
         header::pad(&mut self.file, size_bytes)
     }
