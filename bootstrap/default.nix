@@ -58,13 +58,16 @@ let
   };
 
   tinycc = import ./tinycc.nix { inherit fetch cc libc; };
+  tcc = tinycc.tcc2;
+
+  climb = import ./climb.nix { inherit fetch libc tinycc tcc; };
 in
 {
   inherit fetch seed hex0 hexm c0 cc libc;
   inherit (tinycc) tcc0 tcc1 tcc2;
 
   # What packages are built with: TinyCC as it compiled itself twice, with the same result.
-  tcc = tinycc.tcc2;
+  inherit tcc;
 
   # Sources that belong to every program tcc links without another libc: arguments of unknown
   # number, and what x86-64 has no instruction for.
@@ -73,3 +76,4 @@ in
   # For those who look inside: TinyCC's source, as fetched and unpacked.
   tinycc = { inherit (tinycc) archive source; };
 }
+// climb

@@ -89,5 +89,5 @@ let
   tcc2 = selfCompiled "tcc2" tcc1;
 in
 {
-  inherit archive source runtime tcc0 tcc1 tcc2;
+  inherit archive source defines runtime tcc0 tcc1 tcc2;
 }
