@@ -2,7 +2,7 @@
 
 use crate::object::{self, ObjectError};
 use crate::pin;
-use crate::realise::{Event, Failure, Realiser};
+use crate::realise::{Event, FailedBuilds, Failure, Realiser};
 use crate::sandbox::{self, Exit, Sandbox};
 use crate::scan::{DigestText, Wanted};
 use crate::store::{New, RemoveOnDrop, StoreError, digest_text, digest_texts};
@@ -54,8 +54,24 @@ pub(crate) fn build(
     original: &StorePath,
 ) -> Result<BTreeMap<String, StorePath>, Failure> {
     let store = realiser.store;
-    let folder = store.new_build_folder();
+    let folder = store.new_build_folder()?;
     let _removed_at_the_end = RemoveOnDrop(folder.clone());
+    let built = build_in(realiser, derivation, path, original, folder.clone());
+    if built.is_err() && realiser.failed_builds == FailedBuilds::Keep && folder.exists() {
+        let kept = store.keep_failed(&folder, original)?;
+        (realiser.events)(Event::Kept { derivation: original, folder: &kept });
+    }
+    built
+}
+
+fn build_in(
+    realiser: &Realiser<'_>,
+    derivation: &Derivation,
+    path: &StorePath,
+    original: &StorePath,
+    folder: PathBuf,
+) -> Result<BTreeMap<String, StorePath>, Failure> {
+    let store = realiser.store;
     let inputs = store.closure(&derivation.input_sources)?;
     let mut scratch = BTreeMap::new();
     for output in derivation.outputs.keys() {

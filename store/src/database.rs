@@ -11,7 +11,7 @@ use std::time::Duration;
 use sx_derivation::{Derivation, Digest, StorePath};
 
 /// The layout of the tables. A store with a higher number is from a newer sx.
-pub const SCHEMA_VERSION: i64 = 1;
+pub const SCHEMA_VERSION: i64 = 2;
 
 /// How long to wait for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -29,6 +29,15 @@ pub struct Object {
     pub references: BTreeSet<StorePath>,
     /// Whether it mentions itself.
     pub refers_to_itself: bool,
+}
+
+/// All objects and how they refer to one another.
+#[derive(Clone, Debug, Default)]
+pub struct ObjectGraph {
+    /// Each object and its size in bytes.
+    pub objects: Vec<(StorePath, u64)>,
+    /// Positions in `objects`: who refers, to what.
+    pub references: Vec<(usize, usize)>,
 }
 
 /// What the database can't do.
@@ -59,6 +68,18 @@ pub enum DatabaseError {
         #[source]
         source: rusqlite::Error,
     },
+}
+
+impl DatabaseError {
+    /// Whether the file itself is damaged, so that only [`crate::Store::recover`] helps.
+    pub fn is_damage(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        let code = match self {
+            Self::Sqlite { source, .. } => source.sqlite_error_code(),
+            _ => None,
+        };
+        matches!(code, Some(DatabaseCorrupt | NotADatabase))
+    }
 }
 
 /// An open database. Threads share it, processes open their own.
@@ -92,6 +113,9 @@ const SCHEMA: &str = "
         text blob not null
     ) strict, without rowid;
 ";
+
+/// What each version adds to the one before. Without the index, each deleted object would look at all realisations.
+const MIGRATIONS: [&str; 1] = ["create index realised on realisation (path);"];
 
 type Rows<T> = Result<T, rusqlite::Error>;
 
@@ -204,7 +228,120 @@ impl Database {
         })
     }
 
-    fn run<T>(&self, query: impl FnOnce(&Connection) -> Rows<T>) -> Result<T, DatabaseError> {
+    /// The paths of all objects with their sizes in bytes, and all references as positions in that list, each with
+    /// the referrer first. Both in the order of the paths' texts.
+    pub fn graph(&self) -> Result<ObjectGraph, DatabaseError> {
+        let (objects, references) = self.run(|connection| {
+            let transaction = connection.unchecked_transaction()?;
+            let mut all = transaction.prepare("select path, size from object order by path")?;
+            let objects = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let objects = objects.collect::<Rows<Vec<(String, i64)>>>()?;
+            let mut all = transaction.prepare("select referrer, reference from reference")?;
+            let references = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok((objects, references.collect::<Rows<Vec<(String, String)>>>()?))
+        })?;
+        let position = |text: &String| objects.binary_search_by(|(path, _)| path.cmp(text));
+        let references = references.iter().map(|(referrer, reference)| {
+            let dangling = |_| DatabaseError::Damaged { found: reference.clone(), expected: "object" };
+            Ok((position(referrer).map_err(dangling)?, position(reference).map_err(dangling)?))
+        });
+        let references = references.collect::<Result<_, DatabaseError>>()?;
+        let objects = objects.into_iter().map(|(text, size)| Ok((read_path(text)?, size.unsigned_abs())));
+        Ok(ObjectGraph { objects: objects.collect::<Result<_, DatabaseError>>()?, references })
+    }
+
+    /// The paths of all derivations that were kept.
+    pub fn derivations(&self) -> Result<Vec<StorePath>, DatabaseError> {
+        let texts: Vec<String> = self.run(|connection| {
+            let mut all = connection.prepare_cached("select path from derivation order by path")?;
+            all.query_map([], |row| row.get(0))?.collect()
+        })?;
+        texts.into_iter().map(read_path).collect()
+    }
+
+    /// The paths of all objects.
+    pub fn paths(&self) -> Result<Vec<StorePath>, DatabaseError> {
+        let texts: Vec<String> = self.run(|connection| {
+            let mut all = connection.prepare_cached("select path from object order by path")?;
+            all.query_map([], |row| row.get(0))?.collect()
+        })?;
+        texts.into_iter().map(read_path).collect()
+    }
+
+    /// The derivations, and which of their outputs, that were realised to `path`.
+    pub fn makers(&self, path: &StorePath) -> Result<Vec<(StorePath, String)>, DatabaseError> {
+        let sql = "select derivation, output from realisation where path = ? order by derivation, output";
+        let rows: Vec<(String, String)> = self.run(|connection| {
+            let mut all = connection.prepare_cached(sql)?;
+            all.query_map([path.to_string()], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+        })?;
+        rows.into_iter().map(|(derivation, output)| Ok((read_path(derivation)?, output))).collect()
+    }
+
+    /// Deletes every row about a path that was found to be wrong.
+    pub(crate) fn forget(&self, text: &str) -> Result<(), DatabaseError> {
+        self.write_unchecked(|transaction| {
+            for sql in [
+                "delete from reference where referrer = ?1 or reference = ?1",
+                "delete from realisation where derivation = ?1 or path = ?1",
+                "delete from derivation where path = ?1",
+                "delete from object where path = ?1",
+            ] {
+                transaction.execute(sql, [text])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Writes the rows of objects anew, whatever they were.
+    pub(crate) fn restore(&self, objects: &[Object]) -> Result<(), DatabaseError> {
+        self.write_unchecked(|transaction| {
+            for object in objects {
+                let path = object.path.to_string();
+                transaction.execute("delete from reference where referrer = ?", [&path])?;
+                let size = i64::try_from(object.size_bytes).unwrap_or(i64::MAX);
+                let row = params![path, object.tree.as_bytes(), size, object.refers_to_itself];
+                transaction.execute("insert or replace into object values (?, ?, ?, ?)", row)?;
+                for reference in &object.references {
+                    let row = [&path, &reference.to_string()];
+                    transaction.execute("insert into reference values (?, ?)", row)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Changes rows that contradict one another already.
+    fn write_unchecked(
+        &self,
+        change: impl FnOnce(&Transaction<'_>) -> Rows<()>,
+    ) -> Result<(), DatabaseError> {
+        let check =
+            |value: bool| self.run(|connection| connection.pragma_update(None, "foreign_keys", value));
+        check(false)?;
+        let done = self.write(change);
+        check(true)?;
+        done
+    }
+
+    /// Makes objects invalid, each before those that it refers to, with what derivations were realised to them, and
+    /// forgets derivations that aren't realised to anything. All or nothing. Gives the paths of the forgotten.
+    pub fn invalidate<'a>(
+        &self,
+        objects: impl IntoIterator<Item = &'a StorePath>,
+    ) -> Result<Vec<StorePath>, DatabaseError> {
+        let texts: Vec<String> = self.write(|transaction| {
+            let mut delete = transaction.prepare_cached("delete from object where path = ?")?;
+            for path in objects {
+                delete.execute([path.to_string()])?;
+            }
+            let sql = "delete from derivation where path not in (select derivation from realisation) returning path";
+            transaction.prepare_cached(sql)?.query_map([], |row| row.get(0))?.collect()
+        })?;
+        texts.into_iter().map(read_path).collect()
+    }
+
+    pub(crate) fn run<T>(&self, query: impl FnOnce(&Connection) -> Rows<T>) -> Result<T, DatabaseError> {
         query(&self.lock()).map_err(|source| self.failed(source))
     }
 
@@ -235,15 +372,19 @@ fn prepare(connection: &mut Connection) -> Rows<i64> {
     connection.set_prepared_statement_cache_capacity(32);
     let version = |connection: &Connection| connection.query_row("pragma user_version", [], |row| row.get(0));
     let mut found: i64 = version(connection)?;
-    if found == 0 {
+    if found < SCHEMA_VERSION {
         connection.pragma_update(None, "journal_mode", "wal")?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         found = version(&transaction)?;
         if found == 0 {
             transaction.execute_batch(SCHEMA)?;
-            transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-            found = SCHEMA_VERSION;
+            found = 1;
         }
+        for migration in MIGRATIONS.iter().skip(usize::try_from(found - 1).unwrap_or(usize::MAX)) {
+            transaction.execute_batch(migration)?;
+            found += 1;
+        }
+        transaction.pragma_update(None, "user_version", found)?;
         transaction.commit()?;
     }
     connection.pragma_update(None, "synchronous", "full")?;

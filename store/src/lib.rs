@@ -6,17 +6,25 @@
 //! This crate prints nothing and reads no environment, home folder or configuration. It never fetches: what needs the
 //! network is a [`Builtin`] that the caller brings.
 
+mod audit;
 pub mod build;
+pub mod collect;
 pub mod database;
 pub mod hex0;
+mod inspect;
 pub mod lock;
 pub mod object;
 pub mod pin;
 pub mod realise;
+mod repair;
+pub mod root;
 pub mod sandbox;
 pub mod scan;
+pub mod step;
 pub mod store;
+pub mod verify;
 
 pub use build::{Builtin, Task};
 pub use realise::{Event, Failure, RealiseError, Realiser};
+pub use step::Step;
 pub use store::{Store, StoreError};

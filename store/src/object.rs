@@ -130,8 +130,8 @@ pub fn read(
     walk(source, None, wanted, filter)
 }
 
-/// Copies the tree at `source` to `destination`, which must not be there, writable still: call
-/// [`Copied::finish`] with the store path that its contents give.
+/// Copies the tree at `source` to `destination`, which must not be there: call [`Copied::fill_in`] with the store path
+/// that its contents give, and then [`flush`].
 pub fn copy(
     source: &Path,
     destination: &Path,
@@ -152,19 +152,19 @@ pub struct Copied {
 }
 
 impl Copied {
-    /// Writes `path`'s digest wherever the copy mentions itself and makes all of it durable.
-    pub fn finish(&self, path: &StorePath) -> Result<(), ObjectError> {
+    /// Writes `path`'s digest wherever the copy mentions itself.
+    pub fn fill_in(&self, path: &StorePath) -> Result<(), ObjectError> {
         let digest = path.digest().to_string();
         for mention in &self.contents.own {
             let location = join(&self.location, &mention.path);
-            self.fill_in(&location, mention, digest.as_bytes())
+            self.fill_in_one(&location, mention, digest.as_bytes())
                 .map_err(|source| ObjectError::Write { path: show(&mention.path), source })?;
         }
-        self.flush().map_err(|source| ObjectError::Write { path: show(&self.location), source })
+        Ok(())
     }
 
     /// What was copied is read-only by now, which holds back an ordinary user: it is made writable for the moment.
-    fn fill_in(&self, location: &Path, mention: &OwnMention, digest: &[u8]) -> std::io::Result<()> {
+    fn fill_in_one(&self, location: &Path, mention: &OwnMention, digest: &[u8]) -> std::io::Result<()> {
         if mention.offsets.is_empty() {
             let folder = location.parent().unwrap_or(Path::new("/"));
             return while_writable(folder, || self.replace_link(location, digest));
@@ -186,17 +186,15 @@ impl Copied {
         std::os::unix::fs::symlink(OsStr::from_bytes(&target), location)?;
         set_time(rustix::fs::CWD, &c_path(location), AtFlags::SYMLINK_NOFOLLOW)
     }
+}
 
-    fn flush(&self) -> std::io::Result<()> {
-        if std::fs::symlink_metadata(&self.location)?.file_type().is_file() {
-            return File::open(&self.location)?.sync_all();
-        }
-        let folder = File::open(self.location.parent().unwrap_or(Path::new("/")))?;
-        if self.contents.files <= FLUSHED_EACH {
-            return flush_each(&self.location);
-        }
-        Ok(rustix::fs::syncfs(folder)?)
+/// Makes a tree with this many regular files durable.
+pub fn flush(location: &Path, files: u64) -> std::io::Result<()> {
+    if files <= FLUSHED_EACH {
+        return flush_each(location);
     }
+    let folder = File::open(location.parent().unwrap_or(Path::new("/")))?;
+    Ok(rustix::fs::syncfs(folder)?)
 }
 
 /// Changes a file or directory of ours, which afterwards has the mode and the times that it had.

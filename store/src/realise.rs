@@ -5,11 +5,12 @@
 //! a changed input that came out with the same bytes rebuilds nothing above it (early cutoff).
 
 use crate::build::{self, Builtin};
+use crate::lock::Lock;
 use crate::sandbox::{Exit, Limits, SandboxError};
 use crate::store::{Store, StoreError};
 use bstr::{BString, ByteSlice};
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use sx_derivation::store_path::StorePathError;
@@ -32,10 +33,34 @@ pub struct Realiser<'a> {
     pub cores: usize,
     /// When a build is stopped.
     pub limits: Limits,
+    /// What to do after a failure.
+    pub after_failure: AfterFailure,
+    /// What to do with the folders of failed builds.
+    pub failed_builds: FailedBuilds,
     /// Told what happens, from several threads.
     pub events: &'a (dyn Fn(Event<'_>) + Sync),
     /// Set to call everything off.
     pub cancelled: &'a AtomicBool,
+}
+
+/// What to do after a failure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AfterFailure {
+    /// Begin nothing more.
+    #[default]
+    Stop,
+    /// Go on with what doesn't need what failed.
+    GoOn,
+}
+
+/// What to do with the folders of failed builds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FailedBuilds {
+    /// They go.
+    #[default]
+    Delete,
+    /// They are moved to the store's folder `failed`, and told of by [`Event::Kept`]. No collector takes them.
+    Keep,
 }
 
 /// Something happened.
@@ -43,6 +68,8 @@ pub struct Realiser<'a> {
 pub enum Event<'a> {
     /// This many derivations are not realised yet, those included that early cutoff may save.
     Planned(usize),
+    /// Another process makes the same; its end is waited for.
+    Waiting(&'a StorePath),
     /// A build began.
     Started(&'a StorePath),
     /// A builder printed something.
@@ -61,6 +88,13 @@ pub enum Event<'a> {
     },
     /// A build failed.
     Failed(&'a StorePath),
+    /// The folder of a failed build is kept here: `root` in it is what the builder saw as its root.
+    Kept {
+        /// Its derivation.
+        derivation: &'a StorePath,
+        /// Where.
+        folder: &'a Path,
+    },
 }
 
 /// What realising would do.
@@ -135,6 +169,7 @@ pub enum Failure {
     #[error("{reason}")]
     Sandbox {
         /// Why.
+        #[source]
         reason: SandboxError,
         /// The last lines that it printed.
         tail: Vec<String>,
@@ -185,6 +220,15 @@ pub enum Failure {
         /// What it mentions.
         reference: StorePath,
     },
+    /// A damaged object isn't the output of a derivation that the store knows.
+    #[error("the store knows no derivation that makes it")]
+    NoMaker,
+    /// A damaged object can't be built before another one is mended.
+    #[error("its build needs `{0}`, which is damaged too")]
+    DamagedInput(StorePath),
+    /// Built again, a derivation made something else.
+    #[error("built again it came out otherwise, as {}", .0.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", "))]
+    OtherContents(Vec<StorePath>),
     /// The user, or another failure, called it off.
     #[error("it was interrupted")]
     Interrupted,
@@ -210,8 +254,8 @@ fn describe(exit: Exit) -> String {
 type Outputs = BTreeMap<String, StorePath>;
 
 impl Realiser<'_> {
-    /// Makes the outputs valid and gives their store paths, in the order asked for. Stops at the first failure, when
-    /// the builds under way have ended.
+    /// Makes the outputs valid and gives their store paths, in the order asked for. After a failure it ends when the
+    /// builds under way have ended, or when all that doesn't need what failed is done.
     pub fn realise(&self, wanted: &[(StorePath, String)]) -> Result<Vec<StorePath>, Vec<RealiseError>> {
         let (mut graph, realised) = self.graph(wanted).map_err(|error| vec![error])?;
         (self.events)(Event::Planned(graph.jobs.len()));
@@ -223,7 +267,9 @@ impl Realiser<'_> {
                 ready.push((job.height, number));
             }
         }
-        let state = State { ready, waiting, realised, unfinished: graph.jobs.len(), failures: Vec::new() };
+        let given_up = vec![false; graph.jobs.len()];
+        let unfinished = graph.jobs.len();
+        let state = State { ready, waiting, realised, unfinished, given_up, failures: Vec::new() };
         let (state, changed) = (Mutex::new(state), Condvar::new());
         std::thread::scope(|scope| {
             for _ in 0..self.jobs.clamp(1, graph.jobs.len().max(1)) {
@@ -313,7 +359,7 @@ impl Realiser<'_> {
     fn find(&self, path: &StorePath, derivation: &Derivation) -> Result<Option<Outputs>, Failure> {
         let mut outputs = Outputs::new();
         for output in derivation.outputs.keys() {
-            match self.store.database().realisation(path, output).map_err(StoreError::from)? {
+            match self.store.hold_realisation(path, output)? {
                 Some(found) => outputs.insert(output.clone(), found),
                 None => return Ok(None),
             };
@@ -325,7 +371,11 @@ impl Realiser<'_> {
     fn work(&self, graph: &Graph, state: &Mutex<State>, changed: &Condvar) {
         let lock = || state.lock().unwrap_or_else(PoisonError::into_inner);
         let mut guard = lock();
-        while guard.unfinished > 0 && guard.failures.is_empty() {
+        let goes_on = |state: &State| {
+            state.failures.is_empty()
+                || self.after_failure == AfterFailure::GoOn && !self.cancelled.load(Ordering::Relaxed)
+        };
+        while guard.unfinished > 0 && goes_on(&guard) {
             let Some((_, number)) = guard.ready.pop() else {
                 guard = changed.wait(guard).unwrap_or_else(PoisonError::into_inner);
                 continue;
@@ -343,6 +393,7 @@ impl Realiser<'_> {
                 Err(failure) => {
                     (self.events)(Event::Failed(&job.path));
                     guard.failures.push(RealiseError::new(&job.path, failure));
+                    give_up(&mut guard, graph, number);
                 }
             }
             changed.notify_all();
@@ -367,11 +418,11 @@ impl Realiser<'_> {
             return Err(Failure::OtherSystem(resolved.system.clone()));
         }
         for input in &resolved.input_sources {
-            if !self.store.database().is_valid(input).map_err(StoreError::from)? {
+            if !self.store.hold(input)? {
                 return Err(Failure::MissingInput(input.clone()));
             }
         }
-        let _lock = self.store.lock(&path)?;
+        let _lock = self.lock(&path, original)?;
         // Another process may have built it while we waited.
         if let Some(outputs) = self.find(&path, resolved)? {
             return self.adopt(original, outputs);
@@ -379,6 +430,13 @@ impl Realiser<'_> {
         (self.events)(Event::Started(original));
         let outputs = build::build(self, resolved, &path, original)?;
         Ok((outputs, true))
+    }
+
+    pub(crate) fn lock(&self, path: &StorePath, original: &StorePath) -> Result<Lock, Failure> {
+        match self.store.lock(path, self.cancelled, || (self.events)(Event::Waiting(original))) {
+            Err(StoreError::Interrupted) => Err(Failure::Interrupted),
+            lock => Ok(lock?),
+        }
     }
 
     /// Notes that the derivation at `original` is realised to what its resolved form was.
@@ -428,6 +486,8 @@ struct State {
     waiting: Vec<usize>,
     realised: BTreeMap<StorePath, Outputs>,
     unfinished: usize,
+    /// Jobs that will not be done, since something that they need failed.
+    given_up: Vec<bool>,
     failures: Vec<RealiseError>,
 }
 
@@ -439,6 +499,17 @@ fn finish(state: &mut MutexGuard<'_, State>, graph: &Graph, number: usize, outpu
         state.waiting[dependent] -= 1;
         if state.waiting[dependent] == 0 {
             state.ready.push((graph.jobs[dependent].height, dependent));
+        }
+    }
+}
+
+/// Takes a job that failed, and all that need it, off the list.
+fn give_up(state: &mut MutexGuard<'_, State>, graph: &Graph, number: usize) {
+    let mut open = vec![number];
+    while let Some(number) = open.pop() {
+        if !std::mem::replace(&mut state.given_up[number], true) {
+            state.unfinished -= 1;
+            open.extend(&graph.jobs[number].dependents);
         }
     }
 }

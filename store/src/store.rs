@@ -4,30 +4,52 @@
 //! FOLDER/
 //!   store/<digest>-<name>     objects, read-only, seen at /sx/store/ inside sandboxes
 //!   store/.new-…              objects on their way in
+//!   store/.old-…              objects on their way out
 //!   database                  SQLite, see crate::database
 //!   builds/…                  sandboxes of running builds, mode 0700
+//!   failed/<name>-<number>    sandboxes of failed builds that were to be kept
 //!   logs/<digest>             what the builder of the derivation with that digest printed
 //!   locks/<digest>            held by the process that makes the path with that digest
-//!   downloads/                sources on their way in
+//!   downloads/                sources on their way in, each locked by who fetches it
+//!   gate, processes/, roots/  what keeps objects from being collected, see crate::root
 //! ```
 
 use crate::database::{Database, DatabaseError, Object};
 use crate::lock::Lock;
 use crate::object::{self, Contents, Copied, Filter, ObjectError};
+use crate::root::Holder;
 use crate::scan::{DigestText, Wanted};
+use crate::step::{Observer, Step};
+use rustix::fs::{Access, CWD, RenameFlags};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{DirBuilder, File};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use sx_derivation::StorePath;
 use sx_derivation::store_path::StorePathError;
 
+/// A store's folders with their modes. `processes` stands last: it is there when all are.
+const FOLDERS: [(&str, u32); 8] = [
+    ("store", 0o755),
+    ("builds", 0o700),
+    ("logs", 0o755),
+    ("locks", 0o755),
+    ("downloads", 0o755),
+    ("roots", 0o755),
+    ("roots/results", 0o755),
+    ("processes", 0o755),
+];
+
 /// An open store. Threads share it; processes open the same folder side by side.
-#[derive(Debug)]
 pub struct Store {
     folder: PathBuf,
     database: Database,
+    holder: Holder,
+    observer: Observer,
+    /// Valid objects whose files are damaged: whoever makes one puts it in the old one's place.
+    damaged: Mutex<BTreeSet<StorePath>>,
 }
 
 /// What can't be done with a store.
@@ -53,6 +75,21 @@ pub enum StoreError {
     /// The database failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// What is no link of ours isn't replaced by one.
+    #[error("`{place}` is there already and is no link, so it is not replaced by one")]
+    NotALink {
+        /// Where the link was to be.
+        place: PathBuf,
+    },
+    /// What needs the store for itself alone can't be done.
+    #[error("the store `{folder}` is in use by another process")]
+    InUse {
+        /// The store.
+        folder: PathBuf,
+    },
+    /// A wait for another process was called off.
+    #[error("the wait for another process was interrupted")]
+    Interrupted,
 }
 
 impl StoreError {
@@ -65,17 +102,38 @@ impl StoreError {
 impl Store {
     /// Opens the store in `folder`, an absolute path, and makes it if it isn't there.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let database = folder.join("database");
-        if !database.exists() {
-            for (name, mode) in
-                [("store", 0o755), ("builds", 0o700), ("logs", 0o755), ("locks", 0o755), ("downloads", 0o755)]
-            {
+        // The last one made, so that a store of an older sx or one half made is completed.
+        if !folder.join("processes").exists() {
+            for (name, mode) in FOLDERS {
                 let path = folder.join(name);
                 let made = DirBuilder::new().recursive(true).mode(mode).create(&path);
                 made.map_err(StoreError::io("make the store's folder", &path))?;
             }
         }
-        Ok(Self { folder: folder.into(), database: Database::open(&database)? })
+        // SQLite would only say that it can't open its file.
+        rustix::fs::access(folder, Access::WRITE_OK)
+            .map_err(|error| StoreError::io("write to the store", folder)(error.into()))?;
+        let database = Database::open(&folder.join("database"))?;
+        Ok(Self {
+            folder: folder.into(),
+            database,
+            holder: Holder::new(folder),
+            observer: Box::new(|_| {}),
+            damaged: Mutex::default(),
+        })
+    }
+
+    /// Has `observer` told of every [`Step`] from now on.
+    pub fn observe(&mut self, observer: impl Fn(Step) + Send + Sync + 'static) {
+        self.observer = Box::new(observer);
+    }
+
+    pub(crate) fn passed(&self, step: Step) {
+        (self.observer)(step);
+    }
+
+    pub(crate) const fn holder(&self) -> &Holder {
+        &self.holder
     }
 
     /// The folder that it lies in.
@@ -98,15 +156,33 @@ impl Store {
         self.folder.join("logs").join(path.digest().to_string())
     }
 
-    /// A folder for the sandbox of a build, not there yet.
-    pub fn new_build_folder(&self) -> PathBuf {
-        self.folder.join("builds").join(unique())
+    /// A place for the sandbox of a build or for other passing files, nothing there yet.
+    pub fn new_build_folder(&self) -> Result<PathBuf, StoreError> {
+        Ok(self.folder.join("builds").join(self.holder.new_name()?))
     }
 
-    /// Waits for and takes the lock on whatever makes the path `path`.
-    pub fn lock(&self, path: &StorePath) -> Result<Lock, StoreError> {
+    /// Moves the folder of a failed build to where no collector looks. Gives its new place.
+    pub(crate) fn keep_failed(&self, folder: &Path, derivation: &StorePath) -> Result<PathBuf, StoreError> {
+        let failed = self.folder.join("failed");
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&failed);
+        made.map_err(StoreError::io("make the folder", &failed))?;
+        let name = derivation.name().trim_end_matches(".drv");
+        let free = (0..).map(|number| failed.join(format!("{name}-{number}"))).find(|place| !place.exists());
+        let place = free.expect("some number is free");
+        std::fs::rename(folder, &place).map_err(StoreError::io("keep the failed build in", &place))?;
+        Ok(place)
+    }
+
+    /// Takes the lock on whatever makes the path `path`. If another holds it, calls `waiting` once and waits.
+    pub fn lock(
+        &self,
+        path: &StorePath,
+        cancelled: &AtomicBool,
+        waiting: impl FnOnce(),
+    ) -> Result<Lock, StoreError> {
         let location = self.folder.join("locks").join(path.digest().to_string());
-        Lock::take(&location).map_err(StoreError::io("lock", &location))
+        let lock = Lock::take(&location, cancelled, waiting).map_err(StoreError::io("lock", &location))?;
+        lock.ok_or(StoreError::Interrupted)
     }
 
     /// All that the `paths` reach by references, themselves included.
@@ -139,7 +215,7 @@ impl Store {
     }
 
     /// Adds the tree at `source` under `name`, leaving out what `filter` doesn't accept. It refers to nothing.
-    /// What is there already is only read.
+    /// What is there already is only read. It is held.
     pub fn add_source(
         &self,
         source: &Path,
@@ -153,14 +229,14 @@ impl Store {
             None => object::read(source, &wanted, None)?,
         };
         let path = contents.store_path(name, &BTreeSet::new())?;
-        if !self.database.is_valid(&path)? {
+        if !self.hold(&path)? {
             let new = self.copy_in(source, &wanted, filter)?;
             return self.commit(new, name, BTreeSet::new(), &[], &[]);
         }
         Ok(path)
     }
 
-    /// Adds a file with these bytes under `name`, which refers to `references`.
+    /// Adds a file with these bytes under `name`, which refers to `references`. It is held.
     pub fn add_text(
         &self,
         name: &str,
@@ -170,8 +246,8 @@ impl Store {
         let node =
             sx_derivation::tree::Node::File { digest: sx_derivation::Digest::of(text), executable: false };
         let path = StorePath::of_object(name, node.tree_digest(), &references, false)?;
-        if !self.database.is_valid(&path)? {
-            let source = self.new_build_folder();
+        if !self.hold(&path)? {
+            let source = self.new_build_folder()?;
             std::fs::write(&source, text).map_err(StoreError::io("write", &source))?;
             let new = self.copy_in(&source, &Wanted::default(), None);
             let removed = object::remove(&source).map_err(StoreError::io("remove", &source));
@@ -189,14 +265,15 @@ impl Store {
         wanted: &Wanted,
         filter: Option<&mut Filter<'_>>,
     ) -> Result<New, StoreError> {
-        let location = self.folder.join("store").join(format!(".new-{}", unique()));
+        let location = self.folder.join("store").join(format!(".new-{}", self.holder.new_name()?));
         let guard = RemoveOnDrop(location.clone());
         let copied = object::copy(source, &location, wanted, filter)?;
+        self.passed(Step::Copied);
         Ok(New { copied, guard })
     }
 
     /// Makes what was copied in durable and then valid, with all realisations of it in the same transaction.
-    /// Order: files durable, renamed into place, folder durable, row. A crash between leaves garbage, never a lie.
+    /// Order: held, renamed into place, files durable, folder durable, row. A crash between leaves garbage, never a lie.
     pub(crate) fn commit(
         &self,
         new: New,
@@ -207,16 +284,15 @@ impl Store {
     ) -> Result<StorePath, StoreError> {
         let contents = &new.copied.contents;
         let path = contents.store_path(name, &references)?;
-        let _lock = self.lock(&path)?;
+        // Others hold it while they do the same, for no longer than that takes.
+        let _lock = self.lock(&path, &AtomicBool::new(false), || {})?;
         let mut objects = Vec::new();
-        if !self.database.is_valid(&path)? {
-            new.copied.finish(&path)?;
-            let location = self.location(&path);
-            object::remove(&location).map_err(StoreError::io("remove what a crash left at", &location))?;
-            std::fs::rename(&new.guard.0, &location).map_err(StoreError::io("move into place", &location))?;
-            let folder = self.folder.join("store");
-            let synced = File::open(&folder).and_then(|folder| folder.sync_all());
-            synced.map_err(StoreError::io("make durable", &folder))?;
+        let is_valid = self.hold(&path)?;
+        if !is_valid || self.lock_damaged().contains(&path) {
+            self.move_in(&new, &path)?;
+            self.lock_damaged().remove(&path);
+        }
+        if !is_valid {
             objects.push(Object {
                 path: path.clone(),
                 tree: contents.tree,
@@ -229,7 +305,42 @@ impl Store {
             |(derivation, output): &(StorePath, String)| (derivation.clone(), output.clone(), path.clone());
         let realisations: Vec<_> = realisations.iter().map(named).collect();
         self.database.register(&objects, &realisations, derivations)?;
+        self.passed(Step::Registered);
         Ok(path)
+    }
+
+    /// Valid objects whose files are damaged.
+    pub(crate) fn lock_damaged(&self) -> MutexGuard<'_, BTreeSet<StorePath>> {
+        // A panic left at worst one too many, which is then made once more.
+        self.damaged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Moves a tree into the place of `path`, whatever is there, and makes it durable.
+    pub(crate) fn move_in(&self, new: &New, path: &StorePath) -> Result<(), StoreError> {
+        new.copied.fill_in(path)?;
+        let location = self.location(path);
+        // What a crash or damage left there changes places with it, and is deleted as the new one would have been.
+        let is_there = std::fs::symlink_metadata(&location).is_ok();
+        let flags = if is_there { RenameFlags::EXCHANGE } else { RenameFlags::empty() };
+        rustix::fs::renameat_with(CWD, &new.guard.0, CWD, &location, flags)
+            .map_err(|error| StoreError::io("move into place", &location)(error.into()))?;
+        self.passed(Step::Moved);
+        // Only now: what makes the files durable makes their new name durable too, on file systems with one journal,
+        // and the folder's own flush finds nothing left to do.
+        object::flush(&location, new.copied.contents.files)
+            .map_err(StoreError::io("make durable", &location))?;
+        self.passed(Step::Flushed);
+        let folder = self.folder.join("store");
+        let synced = File::open(&folder).and_then(|folder| folder.sync_all());
+        synced.map_err(StoreError::io("make durable", &folder))?;
+        self.passed(Step::Named);
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Store").field("folder", &self.folder).finish_non_exhaustive()
     }
 }
 
@@ -268,12 +379,6 @@ pub(crate) fn digest_texts<'a>(
 /// The text of a path's digest.
 pub(crate) fn digest_text(path: &StorePath) -> DigestText {
     path.digest().to_string().into_bytes().try_into().expect("a digest's text has a fixed length")
-}
-
-/// A name that no other process and no other call uses.
-fn unique() -> String {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Makes a directory with exactly this mode, whatever the umask.

@@ -23,7 +23,7 @@ fn take(folder: &Path, own: DigestText) -> StorePath {
     let copied = object::copy(&source, &copy, &Wanted { own: Some(own), ..Wanted::default() }, None).unwrap();
     assert!(copied.contents.refers_to_itself());
     let path = copied.contents.store_path("x", &BTreeSet::new()).unwrap();
-    copied.finish(&path).unwrap();
+    copied.fill_in(&path).unwrap();
     let digest = path.digest();
     let file = std::fs::read_to_string(copy.join("file")).unwrap();
     assert_eq!(file, format!("see /sx/store/{digest}-x/bin and {digest}"));

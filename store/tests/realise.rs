@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use sx_derivation::{Algorithm, Derivation, Hash, Output, StorePath};
-use sx_store::realise::{RealiseError, SYSTEM};
+use sx_store::realise::{AfterFailure, FailedBuilds, RealiseError, SYSTEM};
 use sx_store::sandbox::{Exit, Limits};
 use sx_store::{Builtin, Event, Failure, Realiser, Store, Task, hex0};
 
@@ -32,13 +32,17 @@ struct Fixture {
     store: Store,
     derivations: BTreeMap<StorePath, Derivation>,
     limits: Limits,
+    after_failure: AfterFailure,
+    failed_builds: FailedBuilds,
 }
 
 impl Fixture {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("sx")).unwrap();
-        Self { folder, store, derivations: BTreeMap::new(), limits: Limits::default() }
+        let (after_failure, failed_builds) = (AfterFailure::Stop, FailedBuilds::Delete);
+        let limits = Limits::default();
+        Self { folder, store, derivations: BTreeMap::new(), limits, after_failure, failed_builds }
     }
 
     fn source(&self, name: &str, text: &str) -> StorePath {
@@ -71,6 +75,14 @@ impl Fixture {
         self.add(derivation)
     }
 
+    /// A step whose builder makes something else than its output.
+    fn failing(&mut self, name: &str, builder: &StorePath) -> StorePath {
+        let step = self.step(name, builder, "00");
+        let mut derivation = self.derivations.remove(&step).unwrap();
+        derivation.arguments[1] = "/build/x".into();
+        self.add(derivation)
+    }
+
     /// Realises, and gives the output's path and the names of what was built.
     fn realise(&self, derivation: &StorePath) -> Result<(StorePath, Vec<String>), Vec<RealiseError>> {
         let built = Mutex::new(Vec::new());
@@ -87,6 +99,8 @@ impl Fixture {
             jobs: 2,
             cores: 1,
             limits: self.limits,
+            after_failure: self.after_failure,
+            failed_builds: self.failed_builds,
             events: &events,
             cancelled: &cancelled,
         };
@@ -199,4 +213,92 @@ fn what_goes_wrong_is_named_and_nothing_is_left() {
     assert!(matches!(failure(derivation("x", "builtin:x", &[])), Failure::UnknownBuiltin { .. }));
     assert_eq!(entries(&fixture.folder.path().join("sx/builds")), 0);
     assert_eq!(entries(&fixture.folder.path().join("sx/store")), 3, "the seed, its source and the text");
+}
+
+#[test]
+fn what_does_not_need_what_failed_is_built_when_asked_for() {
+    let mut fixture = Fixture::new();
+    let seed = fixture.seed(SEED);
+    let bad = fixture.failing("bad", &seed);
+    let above = fixture.step("above", &bad, "00");
+    let good = fixture.step("good", &seed, "00 01");
+    let mut all = derivation("all", &good.placeholder("out").unwrap().to_string(), &[]);
+    for input in [&above, &good] {
+        all.input_derivations.insert(input.clone(), BTreeSet::from(["out".into()]));
+    }
+    let all = fixture.add(all);
+    fixture.after_failure = AfterFailure::GoOn;
+    let errors = fixture.realise(&all).unwrap_err();
+    let names: Vec<&str> = errors.iter().map(|error| error.derivation.name()).collect();
+    assert_eq!(names, ["bad.drv"], "what needs it did not fail itself");
+    assert_eq!(fixture.realise(&good).unwrap().1, [""; 0], "it was built already");
+}
+
+#[test]
+fn the_folder_of_a_failed_build_is_kept_when_asked_for() {
+    let mut fixture = Fixture::new();
+    let seed = fixture.seed(SEED);
+    let bad = fixture.failing("bad", &seed);
+    fixture.failed_builds = FailedBuilds::Keep;
+    fixture.realise(&bad).unwrap_err();
+    let kept = fixture.folder.path().join("sx/failed/bad-0/root/build/x");
+    assert!(kept.is_file());
+    fixture.store.collect(&Default::default(), &AtomicBool::new(false)).unwrap();
+    assert!(kept.is_file(), "no collector takes it");
+}
+
+#[test]
+fn two_who_want_the_same_build_it_once() {
+    let mut fixture = Fixture::new();
+    let seed = fixture.seed(SEED);
+    let step = fixture.step("step", &seed, "00 01 02");
+    let other = Store::open(&fixture.folder.path().join("sx")).unwrap();
+    let other = Fixture {
+        folder: tempfile::tempdir().unwrap(),
+        store: other,
+        derivations: fixture.derivations.clone(),
+        ..Fixture::new()
+    };
+    let (first, second) = std::thread::scope(|scope| {
+        let first = scope.spawn(|| fixture.realise(&step).unwrap());
+        let second = scope.spawn(|| other.realise(&step).unwrap());
+        (first.join().unwrap(), second.join().unwrap())
+    });
+    assert_eq!(first.0, second.0);
+    let mut built: Vec<String> = first.1.into_iter().chain(second.1).collect();
+    built.sort();
+    assert_eq!(built, ["seed.drv", "step.drv"]);
+}
+
+#[test]
+fn damaged_outputs_are_built_again_inputs_first() {
+    let mut fixture = Fixture::new();
+    let seed = fixture.seed(SEED);
+    let step = fixture.step("step", &seed, "00 01 02");
+    let path = fixture.realise(&step).unwrap().0;
+    let seed = fixture.realise(&seed).unwrap().0;
+    let damaged = BTreeSet::from([path.clone(), seed.clone()]);
+    for path in &damaged {
+        sx_store::object::remove(&fixture.store.location(path)).unwrap();
+    }
+    let (events, cancelled) = (|_: Event<'_>| {}, AtomicBool::new(false));
+    let realiser = Realiser {
+        store: &fixture.store,
+        derivations: &BTreeMap::new(),
+        builtins: BTreeMap::from([("hex0", Box::new(Hex0) as Box<dyn Builtin>)]),
+        jobs: 1,
+        cores: 1,
+        limits: fixture.limits,
+        after_failure: AfterFailure::Stop,
+        failed_builds: FailedBuilds::Delete,
+        events: &events,
+        cancelled: &cancelled,
+    };
+    assert!(realiser.rebuild(&damaged).is_empty());
+    assert_eq!(fixture.read(&path), [0, 1, 2]);
+    let depth = sx_store::verify::Depth::Contents;
+    assert_eq!(fixture.store.verify(depth, 1, &cancelled).unwrap().damage, []);
+    let source = fixture.source("text", "00 01 02");
+    let failures = realiser.rebuild(&BTreeSet::from([source]));
+    assert!(matches!(failures[..], [(_, Failure::NoMaker)]), "{failures:?}");
 }

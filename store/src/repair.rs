@@ -1,0 +1,213 @@
+//! Mends what [`Store::verify`] found: modes and times in place, rows from files, files from a copy or by building again.
+
+use crate::build;
+use crate::database::{Database, Object};
+use crate::inspect::make_canonical;
+use crate::object;
+use crate::realise::{Event, Failure, Realiser};
+use crate::root::{Held, entries};
+use crate::scan::Wanted;
+use crate::store::{Store, StoreError, digest_text, digest_texts};
+use crate::verify::Damage;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use sx_derivation::StorePath;
+
+impl Store {
+    /// Does what [`recover`](Self::recover) does if the database in `folder` is damaged; `None` if it isn't.
+    pub fn recover_if_damaged(folder: &Path) -> Result<Option<(usize, PathBuf)>, StoreError> {
+        let audit = Self::open(folder).and_then(|store| Ok(store.database().audit()?));
+        let is_damaged = match audit {
+            Ok(audit) => !audit.faults.is_empty(),
+            Err(StoreError::Database(error)) if error.is_damage() => true,
+            Err(error) => return Err(error),
+        };
+        if !is_damaged {
+            return Ok(None);
+        }
+        Self::recover(folder).map(|(_, count, aside)| Some((count, aside)))
+    }
+
+    /// Opens a store whose database can't be read any more: moves the file aside, and makes a new one from the objects,
+    /// each of which proves its own path. What derivations were realised to is forgotten, so they are built again, to the
+    /// same paths. Gives the store, how many objects it found, and where the old database is.
+    ///
+    /// Fails if another process has the store open.
+    pub fn recover(folder: &Path) -> Result<(Self, usize, PathBuf), StoreError> {
+        let file = folder.join("database");
+        let aside = (0..).map(|number| folder.join(format!("database.damaged-{number}")));
+        let aside = aside.into_iter().find(|place| !place.exists()).expect("some number is free");
+        if !Held::read(folder)?.is_empty() {
+            return Err(StoreError::InUse { folder: folder.into() });
+        }
+        std::fs::rename(&file, &aside).map_err(StoreError::io("move aside", &file))?;
+        for ending in ["-wal", "-shm"] {
+            let from = folder.join(format!("database{ending}"));
+            if from.exists() {
+                let to = PathBuf::from(format!("{}{ending}", aside.display()));
+                std::fs::rename(&from, to).map_err(StoreError::io("move aside", &from))?;
+            }
+        }
+        drop(Database::open(&file)?);
+        let store = Self::open(folder)?;
+        let mut found = BTreeSet::new();
+        for place in entries(&folder.join("store"))? {
+            let name = place.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            found.extend(StorePath::parse_base_name(name));
+        }
+        let count = store.restore_rows(&found, &found)?.len();
+        Ok((store, count, aside))
+    }
+
+    /// Mends what can be mended without a build; `copy` is the folder of a store with the same objects. Verify again to
+    /// see what is left.
+    pub fn repair(&self, damage: &[Damage], copy: Option<&Path>) -> Result<(), StoreError> {
+        let mut wrong_rows = BTreeSet::new();
+        let mut lost = BTreeSet::new();
+        for damage in damage {
+            match damage {
+                Damage::Mode { path, .. } | Damage::Time { path, .. } => {
+                    let location = self.location(path);
+                    make_canonical(&location).map_err(StoreError::io("set modes of", &location))?;
+                }
+                Damage::Row(path) | Damage::NoRow(path) => {
+                    wrong_rows.insert(path.clone());
+                }
+                Damage::Name(text) => self.database().forget(text)?,
+                Damage::Derivation(path) => self.database().forget(&path.to_string())?,
+                _ => lost.extend(damage.lost().cloned()),
+            }
+        }
+        let known: BTreeSet<StorePath> =
+            self.database().paths()?.into_iter().chain(wrong_rows.clone()).collect();
+        let restored = self.restore_rows(&wrong_rows, &known)?;
+        for path in wrong_rows.iter().filter(|path| !restored.contains(path)) {
+            // Neither row nor files can be believed: what was realised to it is built again.
+            self.database().forget(&path.to_string())?;
+        }
+        if let Some(copy) = copy {
+            for path in lost {
+                self.copy_from(&copy.join("store").join(path.base_name()), &path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes rows from files, where these prove their paths. What they refer to is looked for among `known`.
+    fn restore_rows(
+        &self,
+        paths: &BTreeSet<StorePath>,
+        known: &BTreeSet<StorePath>,
+    ) -> Result<BTreeSet<StorePath>, StoreError> {
+        let texts = digest_texts(known);
+        let mut objects = BTreeMap::new();
+        for path in paths {
+            let mut wanted = Wanted { references: texts.keys().copied().collect(), ..Wanted::default() };
+            wanted.references.remove(&digest_text(path));
+            wanted.own = Some(digest_text(path));
+            let Ok(contents) = object::read(&self.location(path), &wanted, None) else { continue };
+            let references: BTreeSet<StorePath> =
+                contents.references.iter().map(|text| texts[text].clone()).collect();
+            if contents.store_path(path.name(), &references).as_ref() == Ok(path) {
+                let object = Object {
+                    path: path.clone(),
+                    tree: contents.tree,
+                    size_bytes: contents.size_bytes,
+                    refers_to_itself: contents.refers_to_itself(),
+                    references,
+                };
+                objects.insert(path.clone(), object);
+            }
+        }
+        // An object of which a reference is lost is lost too, until that is made again.
+        loop {
+            let is_lost = |reference: &StorePath| {
+                !objects.contains_key(reference) && !matches!(self.database().is_valid(reference), Ok(true))
+            };
+            let lost: Vec<StorePath> = objects
+                .values()
+                .filter(|object| object.references.iter().any(is_lost))
+                .map(|object| object.path.clone())
+                .collect();
+            if lost.is_empty() {
+                break;
+            }
+            objects.retain(|path, _| !lost.contains(path));
+        }
+        let restored: BTreeSet<StorePath> = objects.keys().cloned().collect();
+        let objects: Vec<Object> = objects.into_values().collect();
+        self.database().restore(&objects)?;
+        Ok(restored)
+    }
+
+    /// Takes the object at `path` from a copy of it, if that is whole.
+    fn copy_from(&self, copy: &Path, path: &StorePath) -> Result<(), StoreError> {
+        let Some(object) = self.database().object(path)? else { return Ok(()) };
+        if std::fs::symlink_metadata(copy).is_err() {
+            return Ok(());
+        }
+        let wanted = Wanted { own: Some(digest_text(path)), ..Wanted::default() };
+        let new = self.copy_in(copy, &wanted, None)?;
+        if new.contents().tree == object.tree {
+            self.move_in(&new, path)?;
+        }
+        Ok(())
+    }
+}
+
+impl Realiser<'_> {
+    /// Builds damaged objects again, each after those among them that its build needs, and puts them in place of what is
+    /// there. Gives those that could not be made, and why.
+    pub fn rebuild(&self, damaged: &BTreeSet<StorePath>) -> Vec<(StorePath, Failure)> {
+        self.store.lock_damaged().extend(damaged.iter().cloned());
+        let mut failures = BTreeMap::new();
+        loop {
+            let left = self.store.lock_damaged().clone();
+            let mut progress = false;
+            for path in &left {
+                if !self.store.lock_damaged().contains(path) {
+                    // Another output of what was built for one before.
+                    continue;
+                }
+                match self.rebuild_one(path) {
+                    Ok(()) => progress = true,
+                    Err(failure) => drop(failures.insert(path.clone(), failure)),
+                }
+            }
+            if !progress {
+                break;
+            }
+            failures.clear();
+        }
+        self.store.lock_damaged().clear();
+        failures.into_iter().collect()
+    }
+
+    fn rebuild_one(&self, damaged: &StorePath) -> Result<(), Failure> {
+        let mut failure = Failure::NoMaker;
+        for (path, _) in self.store.database().makers(damaged).map_err(StoreError::from)? {
+            let derivation = self.store.database().derivation(&path).map_err(StoreError::from)?;
+            let Some(derivation) = derivation.filter(|found| found.input_derivations.is_empty()) else {
+                continue;
+            };
+            let closure = self.store.closure(&derivation.input_sources)?;
+            let needed = closure.into_iter().find(|input| self.store.lock_damaged().contains(input));
+            if let Some(input) = needed {
+                failure = Failure::DamagedInput(input);
+                continue;
+            }
+            let _lock = self.lock(&path, &path)?;
+            (self.events)(Event::Started(&path));
+            match build::build(self, &derivation, &path, &path) {
+                Ok(_) if !self.store.lock_damaged().contains(damaged) => {
+                    (self.events)(Event::Finished { derivation: &path, built: true });
+                    return Ok(());
+                }
+                Ok(outputs) => failure = Failure::OtherContents(outputs.into_values().collect()),
+                Err(error) => failure = error,
+            }
+            (self.events)(Event::Failed(&path));
+        }
+        Err(failure)
+    }
+}

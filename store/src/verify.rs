@@ -1,0 +1,264 @@
+//! Finds damage and names it: bits that flipped, files that came or went, rows that lie.
+//!
+//! A store path is its own proof: it is the hash of a name, a tree and references. So a row is checked by making its
+//! path anew from what it says, and an object's files by making the tree's digest anew.
+//!
+//! Files without a row are no damage: a crash leaves them, and the collector takes them.
+
+use crate::audit::{Audit, ObjectRow};
+use crate::database::DatabaseError;
+use crate::inspect::inspect;
+use crate::object;
+use crate::root::entries;
+use crate::scan::Wanted;
+use crate::store::{Store, StoreError, digest_text};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use sx_derivation::{Derivation, Digest, StorePath};
+
+/// How closely to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Rows, and the files' lengths, kinds, modes and times.
+    Metadata,
+    /// All that, and every byte.
+    Contents,
+}
+
+/// What was looked at, and what is wrong with it.
+#[derive(Debug, Default)]
+pub struct Verification {
+    /// Number of objects.
+    pub objects: usize,
+    /// Sum of their sizes in bytes.
+    pub size_bytes: u64,
+    /// What is wrong, database first, then by path.
+    pub damage: Vec<Damage>,
+}
+
+/// Something wrong.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Damage {
+    /// SQLite can't read the file, or finds that it contradicts itself.
+    #[error("the database is damaged: {0}")]
+    Database(String),
+    /// A row holds a text that is no store path.
+    #[error("a row of the database names the object `{0}`, which is no store path")]
+    Name(String),
+    /// A row's digest, references and name belong to another path: one of them was changed.
+    #[error("the database's row of `{0}` does not say what that path is the hash of")]
+    Row(StorePath),
+    /// A row mentions an object that has none itself.
+    #[error("the database mentions `{0}` but has no row of it")]
+    NoRow(StorePath),
+    /// A derivation's text isn't what its path is the hash of.
+    #[error("the database's text of the derivation `{0}` is damaged")]
+    Derivation(StorePath),
+    /// An object isn't there.
+    #[error("`{0}` is valid, but its file is missing")]
+    Missing(StorePath),
+    /// An object's files are longer or shorter than they were.
+    #[error("`{path}` has {found} bytes, it came in with {expected}")]
+    Length {
+        /// The object.
+        path: StorePath,
+        /// Its size then.
+        expected: u64,
+        /// Its size now.
+        found: u64,
+    },
+    /// An object's files aren't what its path is the hash of.
+    #[error("`{path}` has a tree with digest {found}, it came in with {expected}")]
+    Contents {
+        /// The object.
+        path: StorePath,
+        /// Digest then.
+        expected: Digest,
+        /// Digest now.
+        found: Digest,
+    },
+    /// A file's mode was changed.
+    #[error("`{path}`: `{}` has mode {mode:04o}, expected 0444 or 0555", file.display())]
+    Mode {
+        /// The object.
+        path: StorePath,
+        /// The file below it, empty for itself.
+        file: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// A file's time was changed.
+    #[error("`{path}`: `{}` has another time of modification than all of the store", file.display())]
+    Time {
+        /// The object.
+        path: StorePath,
+        /// The file below it, empty for itself.
+        file: PathBuf,
+    },
+    /// An object can't be read, or holds what none may hold.
+    #[error("`{path}` cannot be read: {reason}")]
+    Unreadable {
+        /// The object.
+        path: StorePath,
+        /// Why.
+        reason: String,
+    },
+    /// Something in the store's folder that sx doesn't put there.
+    #[error("`{0}` is no object; sx did not put it there")]
+    Foreign(PathBuf),
+}
+
+impl Damage {
+    /// The object whose files are damaged in a way that only a whole copy mends.
+    pub const fn lost(&self) -> Option<&StorePath> {
+        match self {
+            Self::Missing(path)
+            | Self::Length { path, .. }
+            | Self::Contents { path, .. }
+            | Self::Unreadable { path, .. } => Some(path),
+            _ => None,
+        }
+    }
+}
+
+impl Store {
+    /// Looks at everything, with as many threads as `jobs`. Fails only if it can't look; what is wrong is told.
+    pub fn verify(
+        &self,
+        depth: Depth,
+        jobs: usize,
+        cancelled: &AtomicBool,
+    ) -> Result<Verification, StoreError> {
+        let audit = match self.database().audit() {
+            Err(error @ DatabaseError::Sqlite { .. }) if error.is_damage() => {
+                let reason = std::error::Error::source(&error).map_or_else(String::new, ToString::to_string);
+                let damage = vec![Damage::Database(reason)];
+                return Ok(Verification { damage, ..Verification::default() });
+            }
+            audit => audit?,
+        };
+        let mut verification = Verification { objects: audit.objects.len(), ..Verification::default() };
+        verification.damage.extend(audit.faults.iter().cloned().map(Damage::Database));
+        verification.damage.extend(of_rows(&audit));
+        let (rows, damage) = (Rows::new(&audit), Mutex::new(BTreeMap::new()));
+        verification.size_bytes = rows.0.iter().map(|(_, row)| row.size_bytes.unsigned_abs()).sum();
+        let next = AtomicUsize::new(0);
+        let work = || -> Result<(), StoreError> {
+            while let Some((path, row)) = rows.0.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if cancelled.load(Ordering::Relaxed) {
+                    return Err(StoreError::Interrupted);
+                }
+                // What a collector took since isn't damaged.
+                if self.hold(path)? {
+                    let found = self.of_object(path, row, depth);
+                    damage.lock().unwrap_or_else(PoisonError::into_inner).insert((*path).clone(), found);
+                }
+            }
+            Ok(())
+        };
+        let looked: Result<(), StoreError> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..jobs.max(1)).map(|_| scope.spawn(work)).collect();
+            let mut ended = threads.into_iter().map(|thread| thread.join());
+            ended.try_for_each(|end| end.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        });
+        looked?;
+        let found = damage.into_inner().unwrap_or_else(PoisonError::into_inner);
+        verification.damage.extend(found.into_values().flatten());
+        for place in entries(&self.folder().join("store"))? {
+            let name = place.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let is_passing = name.starts_with(".new-") || name.starts_with(".old-");
+            if !is_passing && StorePath::parse_base_name(name).is_err() {
+                verification.damage.push(Damage::Foreign(place));
+            }
+        }
+        Ok(verification)
+    }
+
+    /// What is wrong with an object's files.
+    fn of_object(&self, path: &StorePath, row: &ObjectRow, depth: Depth) -> Vec<Damage> {
+        let location = self.location(path);
+        let inspection = match inspect(&location) {
+            Ok(inspection) => inspection,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return vec![Damage::Missing(path.clone())];
+            }
+            Err(error) => {
+                return vec![Damage::Unreadable { path: path.clone(), reason: error.to_string() }];
+            }
+        };
+        let mut damage: Vec<Damage> = inspection
+            .faults
+            .into_iter()
+            .map(|(file, mode)| match mode {
+                Some(mode) => Damage::Mode { path: path.clone(), file, mode },
+                None => Damage::Time { path: path.clone(), file },
+            })
+            .collect();
+        let (expected, found) = (row.size_bytes.unsigned_abs(), inspection.size_bytes);
+        if expected != found {
+            damage.push(Damage::Length { path: path.clone(), expected, found });
+        }
+        if depth == Depth::Contents {
+            let wanted = Wanted { own: Some(digest_text(path)), ..Wanted::default() };
+            let expected = row.tree.as_slice().try_into().map_or(Digest::of(b""), Digest::from_bytes);
+            match object::read(&location, &wanted, None) {
+                Ok(contents) if contents.tree == expected => {}
+                Ok(contents) => {
+                    damage.push(Damage::Contents { path: path.clone(), expected, found: contents.tree });
+                }
+                Err(error) => {
+                    let reason = error.to_string();
+                    damage.push(Damage::Unreadable { path: path.clone(), reason });
+                }
+            }
+        }
+        damage
+    }
+}
+
+/// The rows whose paths can be read.
+struct Rows<'a>(Vec<(StorePath, &'a ObjectRow)>);
+
+impl<'a> Rows<'a> {
+    fn new(audit: &'a Audit) -> Self {
+        let rows = audit.objects.iter();
+        Self(rows.filter_map(|(text, row)| Some((StorePath::parse(text).ok()?, row))).collect())
+    }
+}
+
+/// What is wrong with rows, whatever the files are.
+fn of_rows(audit: &Audit) -> Vec<Damage> {
+    let mut damage = Vec::new();
+    for (text, row) in &audit.objects {
+        match StorePath::parse(text) {
+            Err(_) => damage.push(Damage::Name(text.clone())),
+            Ok(path) if path_of_row(&path, row).as_ref() != Some(&path) => damage.push(Damage::Row(path)),
+            Ok(_) => {}
+        }
+    }
+    for text in &audit.dangling {
+        damage.push(StorePath::parse(text).map_or_else(|_| Damage::Name(text.clone()), Damage::NoRow));
+    }
+    for (text, encoded) in &audit.derivations {
+        let Ok(path) = StorePath::parse(text) else {
+            damage.push(Damage::Name(text.clone()));
+            continue;
+        };
+        let name = path.name().trim_end_matches(".drv");
+        let decoded = Derivation::decode(name, encoded).ok();
+        if decoded.and_then(|derivation| derivation.path().ok()).as_ref() != Some(&path) {
+            damage.push(Damage::Derivation(path));
+        }
+    }
+    damage
+}
+
+/// The path that a row's facts belong to.
+fn path_of_row(path: &StorePath, row: &ObjectRow) -> Option<StorePath> {
+    let tree = Digest::from_bytes(row.tree.as_slice().try_into().ok()?);
+    let references = row.references.iter().map(|text| StorePath::parse(text).ok());
+    let references: BTreeSet<StorePath> = references.collect::<Option<_>>()?;
+    StorePath::of_object(path.name(), tree, &references, row.refers_to_itself).ok()
+}

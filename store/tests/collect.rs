@@ -1,0 +1,210 @@
+//! What is collected, what isn't, and that nobody loses what he relies on meanwhile.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, SystemTime};
+use sx_derivation::StorePath;
+use sx_store::Store;
+use sx_store::collect::{Collected, Collection, Mode};
+use sx_store::root::RootKind;
+
+static GOES_ON: AtomicBool = AtomicBool::new(false);
+
+fn open(folder: &Path) -> Store {
+    Store::open(&folder.join("sx")).unwrap()
+}
+
+fn collect(store: &Store, what: Collection) -> Collected {
+    let collected = store.collect(&what, &GOES_ON).unwrap();
+    assert!(collected.failures.is_empty(), "{:?}", collected.failures);
+    collected
+}
+
+/// A text that refers to others, added by a process that has ended since.
+fn add(folder: &Path, name: &str, references: &[&StorePath]) -> StorePath {
+    let references: BTreeSet<StorePath> = references.iter().map(|&path| path.clone()).collect();
+    open(folder).add_text(name, name.as_bytes(), references).unwrap()
+}
+
+fn names(collected: &Collected) -> Vec<&str> {
+    collected.objects.iter().map(|(path, _)| path.name()).collect()
+}
+
+#[test]
+fn what_no_root_reaches_goes_and_referrers_go_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let leaf = add(folder.path(), "leaf", &[]);
+    let tool = add(folder.path(), "tool", &[&leaf]);
+    let dead = add(folder.path(), "dead", &[&leaf]);
+    let deader = add(folder.path(), "deader", &[&dead]);
+    let store = open(folder.path());
+    store.add_root("tool", &tool).unwrap();
+    let dry = collect(&store, Collection { mode: Mode::DryRun, ..Collection::default() });
+    assert_eq!((names(&dry), dry.freed_bytes(), dry.alive), (vec!["deader", "dead"], 10, 2));
+    assert!(store.database().is_valid(&deader).unwrap(), "a dry run deletes nothing");
+    let collected = collect(&store, Collection::default());
+    assert_eq!(names(&collected), ["deader", "dead"]);
+    for (path, there) in [(&leaf, true), (&tool, true), (&dead, false), (&deader, false)] {
+        assert_eq!(store.database().is_valid(path).unwrap(), there, "{path}");
+        assert_eq!(store.location(path).exists(), there, "{path}");
+    }
+    assert_eq!(store.why_depends(&tool, &leaf).unwrap(), Some(vec![tool.clone(), leaf.clone()]));
+    let reasons = store.why_alive(&leaf).unwrap();
+    assert!(matches!(&reasons[..], [(root, chain)] if root.path == tool && *chain == [tool, leaf]));
+}
+
+#[test]
+fn a_result_keeps_its_object_until_the_link_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let result = folder.path().join("result");
+    let first = add(folder.path(), "first", &[]);
+    let second = add(folder.path(), "second", &[]);
+    let store = open(folder.path());
+    store.add_result(&result, &first).unwrap();
+    assert_eq!(std::fs::read_to_string(&result).unwrap(), "first");
+    assert_eq!(names(&collect(&store, Collection::default())), ["second"]);
+    let kinds: Vec<_> = store.roots().unwrap().into_iter().map(|root| root.kind).collect();
+    assert_eq!(kinds, [RootKind::Result(result.clone())]);
+    std::fs::remove_file(&result).unwrap();
+    let collected = collect(&store, Collection::default());
+    assert_eq!(names(&collected), ["first"]);
+    assert_eq!(std::fs::read_dir(store.folder().join("roots/results")).unwrap().count(), 0);
+    std::fs::write(&result, "mine").unwrap();
+    assert!(store.add_result(&result, &second).is_err(), "a file of the user's is not replaced");
+}
+
+#[test]
+fn a_link_in_a_folder_of_roots_keeps_its_object() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = add(folder.path(), "tool", &[]);
+    let store = open(folder.path());
+    std::fs::create_dir(store.folder().join("roots/profile")).unwrap();
+    symlink(path.to_string(), store.folder().join("roots/profile/tool")).unwrap();
+    assert_eq!(names(&collect(&store, Collection::default())), [""; 0]);
+}
+
+#[test]
+fn what_a_process_holds_stays_until_it_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let holder = open(folder.path());
+    let path = holder.add_text("held", b"held", BTreeSet::new()).unwrap();
+    let collector = open(folder.path());
+    assert_eq!(collect(&collector, Collection::default()).alive, 1);
+    let reasons = collector.why_alive(&path).unwrap();
+    assert!(matches!(reasons[0].0.kind, RootKind::Process(number) if number == std::process::id()));
+    drop(holder);
+    assert_eq!(names(&collect(&collector, Collection::default())), ["held"]);
+}
+
+#[test]
+fn limits_on_size_and_age_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths: Vec<StorePath> =
+        ["one", "two", "six"].into_iter().map(|name| add(folder.path(), name, &[])).collect();
+    let store = open(folder.path());
+    let hour = Duration::from_secs(3600);
+    let older = |limit| Collection { older_than: Some(limit), mode: Mode::DryRun, ..Collection::default() };
+    assert_eq!(collect(&store, older(SystemTime::now() - hour)).objects.len(), 0);
+    assert_eq!(collect(&store, older(SystemTime::now() + hour)).objects.len(), 3);
+    let limit = |bytes| Collection { max_freed_bytes: Some(bytes), ..Collection::default() };
+    assert_eq!(collect(&store, limit(0)).objects.len(), 0);
+    assert_eq!(collect(&store, limit(4)).objects.len(), 2);
+    let left = paths.iter().filter(|path| store.database().is_valid(path).unwrap()).count();
+    assert_eq!(left, 1);
+}
+
+#[test]
+fn what_dead_processes_left_goes_and_what_is_in_use_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let place = |name: &str| store.folder().join(name);
+    let path = add(folder.path(), "x", &[]);
+    let base = path.base_name().replace("-x", "-stray");
+    let dead = [
+        "store/.new-77-0123456789abcdef-0".to_owned(),
+        "store/.old-77-0123456789abcdef-1".to_owned(),
+        format!("store/{base}"),
+        "builds/77-0123456789abcdef-0".to_owned(),
+        "locks/left".to_owned(),
+        "downloads/left.partial".to_owned(),
+        "logs/unknown".to_owned(),
+        "processes/77-0123456789abcdef".to_owned(),
+    ];
+    for name in &dead {
+        std::fs::write(place(name), "x").unwrap();
+    }
+    let in_use = store.new_build_folder().unwrap();
+    std::fs::create_dir(&in_use).unwrap();
+    std::fs::write(place("store/foreign file"), "x").unwrap();
+    let _lock = store.lock(&path, &GOES_ON, || {}).unwrap();
+    let collected = collect(&store, Collection::default());
+    assert_eq!(collected.strays.len(), dead.len());
+    assert!(dead.iter().all(|name| !place(name).exists()));
+    assert!(in_use.exists() && place("store/foreign file").exists());
+    assert!(place("locks").join(path.digest().to_string()).exists());
+}
+
+#[test]
+fn a_root_that_cannot_be_read_stops_the_collector() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = add(folder.path(), "tool", &[]);
+    let store = open(folder.path());
+    // Too many links: what it points to can't be said.
+    let (place, turning) = (folder.path().join("result"), folder.path().join("turning"));
+    symlink(&turning, &turning).unwrap();
+    store.add_result(&place, &path).unwrap();
+    let root =
+        std::fs::read_dir(store.folder().join("roots/results")).unwrap().next().unwrap().unwrap().path();
+    std::fs::remove_file(&root).unwrap();
+    symlink(turning.join("result"), &root).unwrap();
+    assert!(store.collect(&Collection::default(), &GOES_ON).is_err());
+    assert!(store.database().is_valid(&path).unwrap());
+}
+
+/// Adds, reads and drops while collectors run without pause: nobody ever misses what he holds.
+#[test]
+fn nobody_loses_what_he_holds_while_collectors_run() {
+    let folder = tempfile::tempdir().unwrap();
+    open(folder.path());
+    let (working, collected, again) = (AtomicU32::new(3), AtomicU32::new(0), AtomicU32::new(0));
+    std::thread::scope(|scope| {
+        for worker in 0..3 {
+            let (working, again) = (&working, &again);
+            let folder = folder.path();
+            scope.spawn(move || {
+                for round in 0..40 {
+                    // Each round is a process of its own; names repeat, so that it finds what another left.
+                    let store = open(folder);
+                    let leaf =
+                        store.add_text(&format!("leaf-{}", round % 3), b"leaf", BTreeSet::new()).unwrap();
+                    let name = format!("tool-{}", (round + worker) % 4);
+                    let references = BTreeSet::from([leaf.clone()]);
+                    let tool = store.add_text(&name, b"tool", references).unwrap();
+                    for path in [&leaf, &tool] {
+                        assert!(store.database().is_valid(path).unwrap(), "{path} has no row");
+                        assert!(store.location(path).exists(), "{path} has no file");
+                    }
+                    again.fetch_add(u32::from(store.hold(&tool).unwrap()), Ordering::Relaxed);
+                }
+                working.fetch_sub(1, Ordering::Relaxed);
+            });
+        }
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while working.load(Ordering::Relaxed) > 0 {
+                    let found = open(folder.path()).collect(&Collection::default(), &GOES_ON).unwrap();
+                    collected.fetch_add(found.objects.len() as u32, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    assert_eq!(again.into_inner(), 120);
+    assert!(collected.into_inner() > 0, "the collectors found nothing to do");
+    let left = collect(&open(folder.path()), Collection::default());
+    assert_eq!(left.alive, 0);
+    assert_eq!(std::fs::read_dir(folder.path().join("sx/store")).unwrap().count(), 0);
+}
