@@ -1,97 +1,90 @@
-//! The archive: one tar file that is an OCI archive and a docker archive.
+//! The archive: one tar file that is an OCI archive and a docker archive, or a docker archive alone.
 //!
-//! | order | entry | mode |
-//! |---|---|---|
-//! | 1 | `blobs/`, `blobs/sha256/` | 0755 |
-//! | 2 | `blobs/sha256/<digits>` of each layer, in the image's order | 0444 |
-//! | 3 | … of the configuration, then of the manifest | 0444 |
-//! | 4 | `index.json`, `manifest.json` (docker's), `oci-layout` | 0444 |
+//! | order | entry of both | of a docker archive alone | mode |
+//! |---|---|---|---|
+//! | 1 | `blobs/`, `blobs/sha256/` | | 0755 |
+//! | 2 | `blobs/sha256/<digits>` of each layer, in the image's order | `<digits>.tar` | 0444 |
+//! | 3 | … of the configuration | `<digits>.json` | 0444 |
+//! | 4 | … of the manifest | | 0444 |
+//! | 5 | `index.json`, `manifest.json` (docker's), `oci-layout` | `manifest.json` | 0444 |
 //!
 //! Layers come first, and their headers are filled in after them, so that no layer is kept anywhere else.
 
 use crate::digest::Sha256Digest;
 use crate::error::ExportError;
-use crate::header::{self, BLOCK, Entry};
-use std::fs::{self, File, Permissions};
-use std::io::{self, BufWriter, Seek, SeekFrom, Write};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
+use crate::header::{self, Attributes, BLOCK, Entry};
+use crate::output::Blob;
+use crate::staged::Staged;
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::Path;
 
-const FILE_MODE: u16 = 0o444;
+const FILE: Attributes = Attributes::new(0o444);
+
+/// Which formats the archive is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Names {
+    Both,
+    Docker,
+}
+
+impl Names {
+    /// What a blob is called in the archive.
+    pub(crate) fn of(self, blob: Blob, digest: Sha256Digest) -> String {
+        let digits = digest.digits();
+        match (self, blob) {
+            (Self::Both, _) => format!("blobs/sha256/{digits}"),
+            (Self::Docker, Blob::Layer) => format!("{digits}.tar"),
+            (Self::Docker, Blob::Document) => format!("{digits}.json"),
+        }
+    }
+}
 
 pub(crate) struct Archive {
-    pub(crate) file: BufWriter<NamedTempFile>,
-    destination: PathBuf,
+    pub(crate) staged: Staged,
+    names: Names,
     /// Where the header of the blob that is being written stands.
     header: u64,
 }
 
 impl Archive {
-    pub(crate) fn new(destination: &Path) -> Result<Self, ExportError> {
+    pub(crate) fn new(destination: &Path, names: Names) -> Result<Self, ExportError> {
         let failed = |error: io::Error| ExportError::write(destination, error);
-        // A link leads to the file that is to be replaced; without it there is none.
-        let place = fs::canonicalize(destination).unwrap_or_else(|_| destination.into());
-        if fs::symlink_metadata(&place).is_ok_and(|found| !found.is_file()) {
-            let (path, found) = (destination.into(), "no file");
-            return Err(ExportError::Occupied { path, found, expected: "a file, which is replaced" });
+        let mut staged = Staged::new(destination)?;
+        let folders: &[&str] = match names {
+            Names::Both => &["blobs", "blobs/sha256"],
+            Names::Docker => &[],
+        };
+        for folder in folders {
+            let entry = Entry::Directory(Attributes::new(0o755));
+            header::write(&mut staged.file, folder.as_bytes(), entry).map_err(failed)?;
         }
-        // What other programs create: the process's mask applies.
-        let permissions = Permissions::from_mode(0o666);
-        let file = tempfile::Builder::new()
-            .prefix(".sx-export-")
-            .permissions(permissions)
-            .tempfile_in(parent(&place))
-            .map_err(failed)?;
-        let mut file = BufWriter::with_capacity(1 << 17, file);
-        for folder in ["blobs", "blobs/sha256"] {
-            header::write(&mut file, folder.as_bytes(), Entry::Directory { mode: 0o755 }).map_err(failed)?;
-        }
-        Ok(Self { file, destination: place, header: 0 })
+        Ok(Self { staged, names, header: 0 })
     }
 
     pub(crate) fn begin_blob(&mut self) -> io::Result<()> {
-        self.header = self.file.stream_position()?;
-        self.file.write_all(&[0; BLOCK])
+        self.header = self.staged.file.stream_position()?;
+        self.staged.file.write_all(&[0; BLOCK])
     }
 
-    pub(crate) fn end_blob(&mut self, digest: Sha256Digest, size_bytes: u64) -> io::Result<()> {
-        header::pad(&mut self.file, size_bytes)?;
-        self.file.seek(SeekFrom::Start(self.header))?;
-        let name = format!("blobs/sha256/{}", digest.digits());
-        let entry = Entry::File { mode: FILE_MODE, size_bytes };
-        header::write(&mut self.file, name.as_bytes(), entry)?;
-        self.file.seek(SeekFrom::End(0)).map(drop)
+    pub(crate) fn end_blob(&mut self, blob: Blob, digest: Sha256Digest, size_bytes: u64) -> io::Result<()> {
+        let file = &mut self.staged.file;
+        header::pad(file, size_bytes)?;
+        file.seek(SeekFrom::Start(self.header))?;
+        let name = self.names.of(blob, digest);
+        header::write(file, name.as_bytes(), Entry::File { attributes: FILE, size_bytes })?;
+        file.seek(SeekFrom::End(0)).map(drop)
     }
 
     pub(crate) fn document(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let size_bytes = bytes.len() as u64;
-        header::write(&mut self.file, name.as_bytes(), Entry::File { mode: FILE_MODE, size_bytes })?;
-        self.file.write_all(bytes)?;
-        header::pad(&mut self.file, size_bytes)
+        let file = &mut self.staged.file;
+        header::write(file, name.as_bytes(), Entry::File { attributes: FILE, size_bytes })?;
+        file.write_all(bytes)?;
+        header::pad(file, size_bytes)
     }
 
     pub(crate) fn finish(mut self) -> Result<u64, ExportError> {
-        let failed = |error: io::Error| ExportError::write(&self.destination, error);
-        header::end(&mut self.file).map_err(failed)?;
-        let size_bytes = self.file.stream_position().map_err(failed)?;
-        let file = self.file.into_inner().map_err(|error| failed(error.into_error()))?;
-        file.as_file().sync_all().map_err(failed)?;
-        file.persist(&self.destination).map_err(|error| failed(error.error))?;
-        sync_folder(parent(&self.destination)).map_err(failed)?;
-        Ok(size_bytes)
+        let ended = header::end(&mut self.staged.file);
+        self.staged.ended(ended)
     }
-}
-
-/// The folder that `path` is an entry of.
-pub(crate) fn parent(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
-}
-
-/// Makes a folder's entries durable.
-pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }

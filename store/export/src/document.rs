@@ -19,6 +19,7 @@ const CONFIG_TYPE: &str = "application/vnd.oci.image.config.v1+json";
 const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
 pub(crate) const LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar";
 pub(crate) const GZIP_LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+pub(crate) const ZSTD_LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
 
 /// Content of `oci-layout`.
 pub(crate) const LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
@@ -119,8 +120,8 @@ struct DockerManifest {
 /// A layer as the documents need it.
 pub(crate) struct LayerSummary {
     pub(crate) diff_id: Sha256Digest,
-    /// The store paths in it, separated by spaces.
-    pub(crate) store_paths: String,
+    /// The store paths in it, separated by spaces, or what else it is.
+    pub(crate) title: String,
 }
 
 pub(crate) fn layer(media_type: &'static str, digest: Sha256Digest, size: u64) -> Descriptor {
@@ -142,10 +143,8 @@ pub(crate) fn image(config: &ImageConfig, layers: &[LayerSummary]) -> Vec<u8> {
         stop_signal: config.stop_signal.as_deref(),
     };
     let diff_ids = layers.iter().map(|layer| layer.diff_id.to_string()).collect();
-    let history = layers
-        .iter()
-        .map(|layer| History { created: CREATED, created_by: layer.store_paths.clone() })
-        .collect();
+    let history =
+        layers.iter().map(|layer| History { created: CREATED, created_by: layer.title.clone() }).collect();
     json(&Image {
         created: CREATED,
         architecture: ARCHITECTURE,
@@ -172,14 +171,9 @@ pub(crate) fn index(manifest: &[u8], reference: &Reference) -> Vec<u8> {
     json(&Index { schema_version: 2, media_type: INDEX_TYPE, manifests: [descriptor] })
 }
 
-/// `manifest.json`, which makes the archive a docker archive.
-pub(crate) fn docker_manifest(config: &[u8], layers: &[Descriptor], reference: &Reference) -> Vec<u8> {
-    let blob = |digest: &str| format!("blobs/{}", digest.replace(':', "/"));
-    json(&[DockerManifest {
-        config: blob(&Sha256Digest::of(config).to_string()),
-        repo_tags: [reference.to_string()],
-        layers: layers.iter().map(|layer| blob(&layer.digest)).collect(),
-    }])
+/// `manifest.json`, which makes the archive a docker archive: names of files in the archive.
+pub(crate) fn docker_manifest(config: String, layers: Vec<String>, reference: &Reference) -> Vec<u8> {
+    json(&[DockerManifest { config, repo_tags: [reference.to_string()], layers }])
 }
 
 fn json(document: &impl Serialize) -> Vec<u8> {

@@ -25,6 +25,49 @@ pub enum ExportError {
         /// Where it was looked for.
         location: PathBuf,
     },
+    /// A root that isn't among the objects.
+    #[error("`{path}` is to be in the image, but not in its closure")]
+    ForeignRoot {
+        /// The root.
+        path: StorePath,
+    },
+    /// Two things would stand at the same place.
+    #[error("`{path}` is in both `{}` and `{}`; expected it in one", between[0], between[1])]
+    Conflict {
+        /// The place in the image.
+        path: PathBuf,
+        /// What brings it: store paths, `links` or `files`.
+        between: [String; 2],
+    },
+    /// A merged root has no store.
+    #[error("`{holder}` refers to `{reference}`, which the image does not have")]
+    StoreReference {
+        /// An object, or a field of the image's configuration.
+        holder: String,
+        /// What it refers to.
+        reference: String,
+    },
+    /// A file that is given can't be in an image.
+    #[error("the image's file `{path}` is wrong; expected {expected}")]
+    BadFile {
+        /// Its path as it is given.
+        path: String,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// The format has no such level.
+    #[error("there is no compression level {found}; expected {lowest} to {highest}")]
+    BadLevel {
+        /// The level asked for.
+        found: i32,
+        /// The fastest.
+        lowest: i32,
+        /// The smallest.
+        highest: i32,
+    },
+    /// Clients that read docker archives alone can't unpack zstd.
+    #[error("layers of a docker archive can't be packed with zstd; expected gzip or none")]
+    DockerZstd,
     /// A device, FIFO or socket.
     #[error("`{path}` is a {kind}; an image holds only files, directories and symbolic links")]
     BadKind {

@@ -1,14 +1,22 @@
-//! An image from objects to bytes: plan, layers, documents.
+//! An image from objects to bytes: parts, layers, documents.
 
+use crate::archive::Names;
+use crate::cache::Cache;
 use crate::config::ImageConfig;
-use crate::digest::Sha256Digest;
+use crate::digest::{Hashing, Sha256Digest};
 use crate::document::{self, LayerSummary};
 use crate::error::ExportError;
-use crate::output::Output;
+use crate::file::{FileKind, ImageFile};
+use crate::layer::{self, Layer};
+use crate::layout::{self, Part};
+use crate::output::{Blob, Output};
+use crate::pieces::{Packing, Workers};
 use crate::reference::Reference;
 use crate::report::{LayerReport, Report};
-use crate::{layer, plan};
+use crate::staged::Staged;
 use std::collections::BTreeSet;
+use std::io::Write;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use sx_derivation::StorePath;
 
@@ -19,6 +27,17 @@ pub struct Object {
     pub path: StorePath,
     /// Where its file, directory or symbolic link lies.
     pub location: PathBuf,
+    /// The store paths that it mentions, its own among them if it does.
+    pub references: BTreeSet<StorePath>,
+}
+
+/// A package that the image was asked for, in contrast to what only comes with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Root {
+    /// One of the objects.
+    pub path: StorePath,
+    /// What its program is called in a merged root, if the object is a file.
+    pub name: String,
 }
 
 /// An image to write.
@@ -27,14 +46,36 @@ pub struct Export {
     /// The closure, each object once, what is most shared first: dependencies before what depends on them. The
     /// order is the layers' order, so it must not depend on anything but the closure.
     pub objects: Vec<Object>,
+    /// Whose programs are to be found.
+    pub roots: Vec<Root>,
+    /// Files beside the objects'; they may stand in directories of a merged root, and replace nothing.
+    pub files: Vec<ImageFile>,
+    /// Where objects are in the image.
+    pub layout: Layout,
     /// What the image is called.
     pub reference: Reference,
     /// How a container of it starts.
     pub config: ImageConfig,
     /// How layers are packed.
     pub compression: Compression,
+    /// How well: 1 to 12 for gzip, 1 to 19 for zstd. More makes smaller layers, slower.
+    pub level: Option<i32>,
     /// What is written.
     pub format: Format,
+    /// How many threads pack; the bytes are the same for any number.
+    pub threads: NonZeroUsize,
+    /// A folder, already there, in which layers are kept and found again.
+    pub cache: Option<PathBuf>,
+}
+
+/// Where objects are in the image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Layout {
+    /// At their store paths, with links in `/bin` to the programs in roots' `bin`.
+    #[default]
+    Store,
+    /// The roots' trees at `/`. Only for objects that refer to no store path.
+    Root,
 }
 
 /// How layers are packed; the image id is the same for each.
@@ -43,6 +84,8 @@ pub enum Compression {
     /// What every client reads.
     #[default]
     Gzip,
+    /// Smaller and faster; not every client reads it.
+    Zstd,
     /// Plain tar.
     None,
 }
@@ -55,6 +98,10 @@ pub enum Format {
     Archive,
     /// A folder in the OCI layout.
     Layout,
+    /// A docker archive alone.
+    Docker,
+    /// The image's files as one tar, without configuration.
+    Tree,
 }
 
 impl Export {
@@ -64,56 +111,170 @@ impl Export {
     /// bounded by the largest directory's names, whatever the files' sizes.
     pub fn write(mut self, destination: &Path) -> Result<Report, ExportError> {
         self.check()?;
+        let packing = Packing::new(self.compression, self.level)?;
+        if self.layout == Layout::Root {
+            self.move_to_root()?;
+        }
+        let parts = layout::parts(&self)?;
+        let whole = layout::merged(&parts)?;
+        std::thread::scope(|scope| {
+            let workers = Workers::new(scope, packing, self.threads);
+            if self.format != Format::Tree {
+                return self.write_image(parts, packing, &workers, destination);
+            }
+            let mut staged = Staged::new(destination)?;
+            let mut file = Hashing::new(&mut staged.file);
+            let written = layer::write(&whole, &workers, &mut file, destination)?;
+            let written = Written {
+                store_paths: self.objects.iter().map(|object| object.path.to_string()).collect(),
+                layer: written,
+            };
+            Ok(Report {
+                reference: self.reference.to_string(),
+                image_id: None,
+                manifest_digest: None,
+                layers: vec![written.report()],
+                size_bytes: staged.finish()?,
+            })
+        })
+    }
+
+    fn write_image(
+        &self,
+        parts: Vec<Part>,
+        packing: Packing,
+        workers: &Workers,
+        destination: &Path,
+    ) -> Result<Report, ExportError> {
         let failed = |error: std::io::Error| ExportError::write(destination, error);
+        let names = if self.format == Format::Docker { Names::Docker } else { Names::Both };
+        let mut output = match self.format {
+            Format::Layout => Output::folder(destination)?,
+            _ => Output::archive(destination, names)?,
+        };
         let media_type = match self.compression {
             Compression::Gzip => document::GZIP_LAYER_TYPE,
+            Compression::Zstd => document::ZSTD_LAYER_TYPE,
             Compression::None => document::LAYER_TYPE,
         };
-        let mut output = Output::new(self.format, destination)?;
-        let (mut descriptors, mut summaries, mut layers) = (Vec::new(), Vec::new(), Vec::new());
-        for objects in plan::layers(std::mem::take(&mut self.objects)) {
+        let (mut summaries, mut written) = (Vec::new(), Vec::new());
+        for part in parts {
             output.begin_blob().map_err(failed)?;
-            let written = layer::write(&objects, self.compression, &mut output, destination)?;
-            output.end_blob(written.digest, written.size_bytes).map_err(failed)?;
-            let store_paths: Vec<_> = objects.iter().map(|object| object.path.to_string()).collect();
-            descriptors.push(document::layer(media_type, written.digest, written.size_bytes));
-            summaries.push(LayerSummary { diff_id: written.diff_id, store_paths: store_paths.join(" ") });
-            layers.push(LayerReport {
-                store_paths,
-                digest: written.digest.to_string(),
-                diff_id: written.diff_id.to_string(),
-                size_bytes: written.size_bytes,
-                unpacked_bytes: written.unpacked_bytes,
-            });
+            let layer = self.write_layer(&part, packing, workers, &mut output, destination)?;
+            output.end_blob(Blob::Layer, layer.digest, layer.size_bytes).map_err(failed)?;
+            summaries.push(LayerSummary { diff_id: layer.diff_id, title: part.title });
+            written.push(Written { store_paths: part.store_paths, layer });
         }
+        let layers = || written.iter().map(|written| &written.layer);
+        let descriptors: Vec<_> =
+            layers().map(|layer| document::layer(media_type, layer.digest, layer.size_bytes)).collect();
         let config = document::image(&self.config, &summaries);
+        let config_digest = Sha256Digest::of(&config);
         let manifest = document::manifest(&config, &descriptors);
         output.blob(&config).map_err(failed)?;
-        output.blob(&manifest).map_err(failed)?;
-        output.document("index.json", &document::index(&manifest, &self.reference)).map_err(failed)?;
-        if self.format == Format::Archive {
-            let docker = document::docker_manifest(&config, &descriptors, &self.reference);
+        if self.format != Format::Docker {
+            output.blob(&manifest).map_err(failed)?;
+            let index = document::index(&manifest, &self.reference);
+            output.document("index.json", &index).map_err(failed)?;
+        }
+        if self.format != Format::Layout {
+            let config = names.of(Blob::Document, config_digest);
+            let layers = layers().map(|layer| names.of(Blob::Layer, layer.digest)).collect();
+            let docker = document::docker_manifest(config, layers, &self.reference);
             output.document("manifest.json", &docker).map_err(failed)?;
         }
-        output.document("oci-layout", document::LAYOUT).map_err(failed)?;
+        if self.format != Format::Docker {
+            output.document("oci-layout", document::LAYOUT).map_err(failed)?;
+        }
         Ok(Report {
             reference: self.reference.to_string(),
-            image_id: Sha256Digest::of(&config).to_string(),
-            manifest_digest: Sha256Digest::of(&manifest).to_string(),
-            layers,
+            image_id: Some(config_digest.to_string()),
+            manifest_digest: (self.format != Format::Docker).then(|| Sha256Digest::of(&manifest).to_string()),
+            layers: written.iter().map(Written::report).collect(),
             size_bytes: output.finish()?,
         })
     }
 
+    /// Writes a layer's blob: one that was kept, or a new one, which then is kept.
+    fn write_layer(
+        &self,
+        part: &Part,
+        packing: Packing,
+        workers: &Workers,
+        output: &mut Output,
+        destination: &Path,
+    ) -> Result<Layer, ExportError> {
+        // Plain tar is made as fast as it is copied.
+        let cache = self.cache.as_deref().filter(|_| packing != Packing::None).map(Cache::new);
+        let (Some(cache), Some(key)) = (cache, &part.key) else {
+            return layer::write(&part.content, workers, output, destination);
+        };
+        let (layer, mut blob) = match cache.find(packing, key) {
+            Some(found) => found,
+            None => {
+                let mut file = cache.begin()?;
+                let layer = layer::write(&part.content, workers, &mut file, destination)?;
+                let blob = cache.keep(packing, key, &layer, file)?;
+                (layer, blob)
+            }
+        };
+        let failed = |error: std::io::Error| ExportError::write(destination, error);
+        std::io::copy(&mut blob, output).and_then(|_| output.flush()).map_err(failed)?;
+        Ok(layer)
+    }
+
     fn check(&self) -> Result<(), ExportError> {
         self.config.check()?;
-        if self.objects.is_empty() {
+        if self.format == Format::Docker && self.compression == Compression::Zstd {
+            return Err(ExportError::DockerZstd);
+        }
+        if self.objects.is_empty() && self.files.is_empty() {
             return Err(ExportError::EmptyClosure);
         }
         let mut seen = BTreeSet::new();
         match self.objects.iter().find(|object| !seen.insert(&object.path)) {
             Some(object) => Err(ExportError::Duplicate { path: object.path.clone() }),
             None => Ok(()),
+        }
+    }
+
+    /// Makes texts of the configuration and of files speak of the merged root instead of the store.
+    fn move_to_root(&mut self) -> Result<(), ExportError> {
+        let mut config = self.config.clone();
+        let in_root = |text: &mut String, holder: &str| {
+            *text = layout::in_root(self, text, holder)?;
+            Ok::<_, ExportError>(())
+        };
+        for text in config.entrypoint.iter_mut().chain(&mut config.cmd).chain(&mut config.working_dir) {
+            in_root(text, "config")?;
+        }
+        for (name, text) in config.env.iter_mut().chain(&mut config.labels) {
+            in_root(text, name)?;
+        }
+        let mut files = self.files.clone();
+        for file in &mut files {
+            if let FileKind::Text(text) | FileKind::Link(text) = &mut file.kind {
+                in_root(text, &file.path)?;
+            }
+        }
+        (self.config, self.files) = (config, files);
+        Ok(())
+    }
+}
+
+struct Written {
+    store_paths: Vec<String>,
+    layer: Layer,
+}
+
+impl Written {
+    fn report(&self) -> LayerReport {
+        LayerReport {
+            store_paths: self.store_paths.clone(),
+            digest: self.layer.digest.to_string(),
+            diff_id: self.layer.diff_id.to_string(),
+            size_bytes: self.layer.size_bytes,
+            unpacked_bytes: self.layer.unpacked_bytes,
         }
     }
 }

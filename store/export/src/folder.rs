@@ -1,8 +1,8 @@
 //! The OCI layout: a folder with the files that [`crate::archive`] packs, without docker's `manifest.json`.
 
-use crate::archive::{parent, sync_folder};
 use crate::digest::Sha256Digest;
 use crate::error::ExportError;
+use crate::staged::{parent, sync_folder};
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;

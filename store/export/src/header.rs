@@ -4,8 +4,8 @@
 //! |---|---|---|---|
 //! | 0 | 100 | name | path, or what follows the slash where it is split; directories end in `/` |
 //! | 100 | 8 | mode | 7 octal digits, NUL |
-//! | 108 | 8 | uid | 0 |
-//! | 116 | 8 | gid | 0 |
+//! | 108 | 8 | uid | 7 octal digits, NUL: 0 but for files that an image's expression gives |
+//! | 116 | 8 | gid | likewise |
 //! | 124 | 12 | size | 11 octal digits, NUL; from 8 GiB on `80` and 11 bytes, big-endian |
 //! | 136 | 12 | mtime | [`MODIFICATION_TIME`] |
 //! | 148 | 8 | checksum | 6 octal digits, NUL, space: sum of the header's bytes with spaces here |
@@ -29,6 +29,9 @@ pub(crate) const MODIFICATION_TIME: u64 = 1;
 /// Headers and contents are padded to this many bytes.
 pub(crate) const BLOCK: usize = 512;
 
+/// Largest user or group id: 7 octal digits.
+pub(crate) const MAX_ID: u32 = (1 << 21) - 1;
+
 const NAME_LENGTH: usize = 100;
 const PREFIX_LENGTH: usize = 155;
 /// The first size that 11 octal digits can't hold.
@@ -37,32 +40,47 @@ const LARGE: u64 = 1 << 33;
 /// What one header says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Entry<'a> {
-    Directory { mode: u16 },
-    File { mode: u16, size_bytes: u64 },
+    Directory(Attributes),
+    File { attributes: Attributes, size_bytes: u64 },
     Symlink { target: &'a [u8] },
+}
+
+/// Permissions and owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Attributes {
+    pub(crate) mode: u16,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+}
+
+impl Attributes {
+    /// These permissions, owned by root.
+    pub(crate) const fn new(mode: u16) -> Self {
+        Self { mode, uid: 0, gid: 0 }
+    }
 }
 
 /// Writes the header of the entry at `path`: relative, without a trailing slash.
 pub(crate) fn write(output: &mut dyn Write, path: &[u8], entry: Entry<'_>) -> io::Result<()> {
     let mut path = path.to_vec();
-    let (kind, mode, size_bytes, target) = match entry {
-        Entry::Directory { mode } => {
+    let (kind, attributes, size_bytes, target) = match entry {
+        Entry::Directory(attributes) => {
             path.push(b'/');
-            (b'5', mode, 0, &b""[..])
+            (b'5', attributes, 0, &b""[..])
         }
-        Entry::File { mode, size_bytes } => (b'0', mode, size_bytes, &b""[..]),
-        Entry::Symlink { target } => (b'2', 0o777, 0, target),
+        Entry::File { attributes, size_bytes } => (b'0', attributes, size_bytes, &b""[..]),
+        Entry::Symlink { target } => (b'2', Attributes::new(0o777), 0, target),
     };
     let split = split(&path);
     let records =
         records(split.is_none().then_some(&path[..]), (target.len() > NAME_LENGTH).then_some(target));
     if !records.is_empty() {
-        output.write_all(&block(b'x', 0o644, records.len() as u64, (b"", b"pax"), b""))?;
+        output.write_all(&block(b'x', Attributes::new(0o644), records.len() as u64, (b"", b"pax"), b""))?;
         output.write_all(&records)?;
         pad(output, records.len() as u64)?;
     }
     let name = split.unwrap_or((b"", &path[..path.len().min(NAME_LENGTH)]));
-    output.write_all(&block(kind, mode, size_bytes, name, &target[..target.len().min(NAME_LENGTH)]))
+    output.write_all(&block(kind, attributes, size_bytes, name, &target[..target.len().min(NAME_LENGTH)]))
 }
 
 /// Fills the last block of a content of `length` bytes.
@@ -117,13 +135,20 @@ fn add_record(records: &mut Vec<u8>, key: &[u8], value: &[u8]) {
     records.push(b'\n');
 }
 
-fn block(kind: u8, mode: u16, size_bytes: u64, (prefix, name): (&[u8], &[u8]), link: &[u8]) -> [u8; BLOCK] {
+fn block(
+    kind: u8,
+    attributes: Attributes,
+    size_bytes: u64,
+    (prefix, name): (&[u8], &[u8]),
+    link: &[u8],
+) -> [u8; BLOCK] {
+    let Attributes { mode, uid, gid } = attributes;
     let mut block = [0; BLOCK];
     let mut put = |offset: usize, bytes: &[u8]| block[offset..offset + bytes.len()].copy_from_slice(bytes);
     put(0, name);
     put(100, format!("{mode:07o}").as_bytes());
-    put(108, b"0000000");
-    put(116, b"0000000");
+    put(108, format!("{uid:07o}").as_bytes());
+    put(116, format!("{gid:07o}").as_bytes());
     if size_bytes < LARGE {
         put(124, format!("{size_bytes:011o}").as_bytes());
     } else {
@@ -156,7 +181,7 @@ mod tests {
 
     #[test]
     fn golden_header() {
-        let bytes = written(b"sx/store", Entry::Directory { mode: 0o755 });
+        let bytes = written(b"sx/store", Entry::Directory(Attributes::new(0o755)));
         let text = String::from_utf8(bytes).unwrap();
         assert_eq!(text.len(), BLOCK);
         assert_eq!(
@@ -172,7 +197,7 @@ mod tests {
 
     #[test]
     fn long_names_are_split_where_they_can_be_and_pax_elsewhere() {
-        let file = Entry::File { mode: 0o444, size_bytes: 0 };
+        let file = Entry::File { attributes: Attributes::new(0o444), size_bytes: 0 };
         let fits = [vec![b'd'; 155], vec![b'n'; 100]].join(&b'/');
         assert_eq!(written(&fits, file).len(), BLOCK);
         assert_eq!(written(&[b'n'; 100], file).len(), BLOCK);
@@ -194,7 +219,7 @@ mod tests {
     #[test]
     fn a_size_from_8_gib_on_is_read_back() {
         for size_bytes in [LARGE - 1, LARGE, u64::MAX >> 1] {
-            let bytes = written(b"f", Entry::File { mode: 0o444, size_bytes });
+            let bytes = written(b"f", Entry::File { attributes: Attributes::new(0o444), size_bytes });
             assert_eq!(tar::Header::from_byte_slice(&bytes).entry_size().unwrap(), size_bytes);
         }
     }

@@ -6,10 +6,11 @@
 //!
 //! | bytes | fixed in |
 //! |---|---|
+//! | where an image has what | `layout` |
 //! | which objects share a layer | [`plan`] |
 //! | tar headers, of layers and of the archive itself | `header` |
 //! | order and modes of a layer's entries | `tree` |
-//! | gzip | `gzip` |
+//! | gzip, zstd | `gzip`, `zstd` |
 //! | manifest, configuration and index | `document` |
 //! | order of the archive's entries | `archive` |
 //!
@@ -18,24 +19,36 @@
 //! nothing at the destination unless all of it is there.
 
 pub mod config;
+pub mod manifest;
 pub mod plan;
 pub mod reference;
 pub mod report;
+pub mod spec;
 
 mod archive;
+mod cache;
+mod content;
 mod digest;
 mod document;
 mod error;
 mod export;
+mod file;
 mod folder;
 mod gzip;
 mod header;
 mod layer;
+mod layout;
 mod output;
+mod pieces;
+mod staged;
 mod tree;
+mod zstd;
 
 pub use config::{ConfigError, ImageConfig};
+pub use digest::{DigestError, Sha256Digest};
 pub use error::ExportError;
-pub use export::{Compression, Export, Format, Object};
+pub use export::{Compression, Export, Format, Layout, Object, Root};
+pub use file::{FileKind, ImageFile};
 pub use reference::{Reference, ReferenceError};
 pub use report::{LayerReport, Report};
+pub use spec::{ImageSpec, SpecError};

@@ -1,9 +1,8 @@
 //! Where an image's blobs and documents go.
 
-use crate::archive::Archive;
+use crate::archive::{Archive, Names};
 use crate::digest::Sha256Digest;
 use crate::error::ExportError;
-use crate::export::Format;
 use crate::folder::Folder;
 use std::io::{self, Write};
 use std::path::Path;
@@ -16,12 +15,20 @@ pub(crate) enum Output {
     Folder(Folder),
 }
 
+/// What a blob is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Blob {
+    Layer,
+    Document,
+}
+
 impl Output {
-    pub(crate) fn new(format: Format, destination: &Path) -> Result<Self, ExportError> {
-        Ok(match format {
-            Format::Archive => Self::Archive(Archive::new(destination)?),
-            Format::Layout => Self::Folder(Folder::new(destination)?),
-        })
+    pub(crate) fn archive(destination: &Path, names: Names) -> Result<Self, ExportError> {
+        Archive::new(destination, names).map(Self::Archive)
+    }
+
+    pub(crate) fn folder(destination: &Path) -> Result<Self, ExportError> {
+        Folder::new(destination).map(Self::Folder)
     }
 
     pub(crate) fn begin_blob(&mut self) -> io::Result<()> {
@@ -31,17 +38,18 @@ impl Output {
         }
     }
 
-    pub(crate) fn end_blob(&mut self, digest: Sha256Digest, size_bytes: u64) -> io::Result<()> {
+    pub(crate) fn end_blob(&mut self, blob: Blob, digest: Sha256Digest, size_bytes: u64) -> io::Result<()> {
         match self {
-            Self::Archive(archive) => archive.end_blob(digest, size_bytes),
+            Self::Archive(archive) => archive.end_blob(blob, digest, size_bytes),
             Self::Folder(folder) => folder.end_blob(digest),
         }
     }
 
+    /// A whole document, named by its digest.
     pub(crate) fn blob(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.begin_blob()?;
         self.write_all(bytes)?;
-        self.end_blob(Sha256Digest::of(bytes), bytes.len() as u64)
+        self.end_blob(Blob::Document, Sha256Digest::of(bytes), bytes.len() as u64)
     }
 
     pub(crate) fn document(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
@@ -63,14 +71,14 @@ impl Output {
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Archive(archive) => archive.file.write(bytes),
+            Self::Archive(archive) => archive.staged.file.write(bytes),
             Self::Folder(folder) => folder.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Self::Archive(archive) => archive.file.flush(),
+            Self::Archive(archive) => archive.staged.file.flush(),
             Self::Folder(folder) => folder.flush(),
         }
     }

@@ -8,13 +8,13 @@ use serde::Serialize;
 pub struct Report {
     /// Name and tag.
     pub reference: String,
-    /// Digest of the configuration: the same for every compression.
-    pub image_id: String,
-    /// Digest of the manifest: what is signed, and what a registry serves.
-    pub manifest_digest: String,
-    /// In the image's order.
+    /// Digest of the configuration: the same for every compression. A plain tar has none.
+    pub image_id: Option<String>,
+    /// Digest of the manifest: what is signed, and what a registry serves. Docker archives and plain tars have none.
+    pub manifest_digest: Option<String>,
+    /// In the image's order; a plain tar is one.
     pub layers: Vec<LayerReport>,
-    /// Length of the archive, or of all files of the layout.
+    /// Length of the file, or of all files of the layout.
     pub size_bytes: u64,
 }
 
@@ -22,7 +22,7 @@ pub struct Report {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LayerReport {
-    /// What is in it, sorted.
+    /// The objects in it, sorted; none in layers of links and given files.
     pub store_paths: Vec<String>,
     /// Digest of the blob.
     pub digest: String,

@@ -1,16 +1,18 @@
-//! The entries of a layer: `sx/`, `sx/store/`, then each object's tree.
+//! The entries of a layer: for an object of the store `sx/`, `sx/store/`, then its tree.
 //!
-//! | kind | mode | content |
-//! |---|---|---|
-//! | `sx/`, `sx/store/` | 0755 | |
-//! | directory | 0555 | its entries follow it, sorted by the bytes of their names, each with all below it |
-//! | file, executable by anyone | 0555 | the file's bytes |
-//! | other file | 0444 | the file's bytes |
-//! | symbolic link | 0777 | the target, as it is |
+//! | kind | mode in the store | in a merged root | content |
+//! |---|---|---|---|
+//! | `sx/`, `sx/store/` and such | 0755 | 0755 | |
+//! | directory | 0555 | 0755 | its entries follow it, sorted by the bytes of their names, each with all below it |
+//! | file, executable by anyone | 0555 | 0755 | the file's bytes |
+//! | other file | 0444 | 0644 | the file's bytes |
+//! | symbolic link | 0777 | 0777 | the target, as it is |
+//! | given file | as given | as given | the bytes given |
 //!
 //! Nothing else about a file enters: no owner, time, extended attribute or hard link. So a layer's bytes depend
 //! only on store paths and contents. Everything is read through directory descriptors without following a link.
 
+use crate::content::{Content, Modes};
 use crate::error::ExportError;
 use crate::header::{self, Entry};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
@@ -22,8 +24,6 @@ use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use sx_derivation::StorePath;
-use sx_derivation::store_path::STORE_FOLDER;
 
 /// Deepest nesting of directories in an object, as in the store; each level holds one descriptor.
 pub(crate) const MAX_DEPTH: usize = 200;
@@ -35,6 +35,7 @@ const BUFFER: usize = 1 << 17;
 pub(crate) struct TreeWriter<'a> {
     output: &'a mut dyn Write,
     destination: &'a Path,
+    modes: Modes,
     buffer: Vec<u8>,
 }
 
@@ -47,40 +48,54 @@ struct Place<'a> {
 }
 
 impl<'a> TreeWriter<'a> {
-    /// Writes the folders that the objects lie in.
-    pub(crate) fn new(output: &'a mut dyn Write, destination: &'a Path) -> Result<Self, ExportError> {
-        let mut writer = Self { output, destination, buffer: vec![0; BUFFER] };
-        let folder = STORE_FOLDER.trim_start_matches('/').as_bytes();
-        let ends = (0..folder.len()).filter(|&at| folder[at] == b'/').chain([folder.len()]);
-        for end in ends {
-            writer.header(&folder[..end], Entry::Directory { mode: 0o755 })?;
-        }
-        Ok(writer)
+    pub(crate) fn new(output: &'a mut dyn Write, destination: &'a Path) -> Self {
+        Self { output, destination, modes: Modes::Store, buffer: vec![0; BUFFER] }
     }
 
-    /// Writes the tree of the object `path`, which lies at `location`. Objects must come sorted by their paths' text.
-    pub(crate) fn object(&mut self, path: &StorePath, location: &Path) -> Result<(), ExportError> {
-        let missing = || ExportError::MissingObject { path: path.clone(), location: location.into() };
-        let name = location.file_name().ok_or_else(missing)?;
-        let name = CString::new(name.as_bytes()).map_err(|_| missing())?;
-        let parent = match location.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        let folder = match rustix::fs::open(parent, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) {
-            Err(Errno::NOENT) => return Err(missing()),
-            opened => opened.map_err(|error| ExportError::read(parent, error))?,
-        };
-        if let Err(Errno::NOENT) = rustix::fs::statat(&folder, &name, AtFlags::SYMLINK_NOFOLLOW) {
-            return Err(missing());
-        }
-        let path = path.to_string().trim_start_matches('/').into();
-        self.node(&Place { folder: folder.as_fd(), name: &name, location: location.into(), path }, 0)
-    }
-
-    /// Ends the archive.
-    pub(crate) fn finish(self) -> Result<(), ExportError> {
+    /// Writes all entries of the directory `root`, which has no entry itself, and ends the archive.
+    pub(crate) fn write(mut self, root: &Content) -> Result<(), ExportError> {
+        self.content(b"", root, 0)?;
         header::end(self.output).map_err(|error| ExportError::write(self.destination, error))
+    }
+
+    fn content(&mut self, path: &[u8], content: &Content, depth: usize) -> Result<(), ExportError> {
+        match content {
+            Content::Directory { attributes, entries } => {
+                if depth > 0 {
+                    self.header(path, Entry::Directory(*attributes))?;
+                }
+                for (name, below) in entries {
+                    let path = if depth > 0 { [path, name].join(&b'/') } else { name.clone() };
+                    self.content(&path, below, depth + 1)?;
+                }
+                Ok(())
+            }
+            Content::Tree { location, modes } => {
+                self.modes = *modes;
+                self.tree(path, location)
+            }
+            Content::File { attributes, bytes } => {
+                let size_bytes = bytes.len() as u64;
+                self.header(path, Entry::File { attributes: *attributes, size_bytes })?;
+                let written =
+                    self.output.write_all(bytes).and_then(|()| header::pad(self.output, size_bytes));
+                written.map_err(|error| ExportError::write(self.destination, error))
+            }
+            Content::Symlink { target } => self.header(path, Entry::Symlink { target }),
+        }
+    }
+
+    /// Writes what lies at `location` as `path`.
+    fn tree(&mut self, path: &[u8], location: &Path) -> Result<(), ExportError> {
+        let unread = |error: Errno| ExportError::read(location, error);
+        let name = location.file_name().ok_or_else(|| unread(Errno::NOENT))?;
+        let name = CString::new(name.as_bytes()).map_err(|_| unread(Errno::NOENT))?;
+        let parent = crate::staged::parent(location);
+        let folder = rustix::fs::open(parent, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+        let folder = folder.map_err(|error| ExportError::read(parent, error))?;
+        let place =
+            Place { folder: folder.as_fd(), name: &name, location: location.into(), path: path.into() };
+        self.node(&place, 0)
     }
 
     fn node(&mut self, place: &Place<'_>, depth: usize) -> Result<(), ExportError> {
@@ -103,7 +118,7 @@ impl<'a> TreeWriter<'a> {
             return Err(ExportError::TooDeep { path: place.location.clone() });
         }
         let folder = place.open(OFlags::DIRECTORY).map_err(|error| place.unread(error))?;
-        self.header(&place.path, Entry::Directory { mode: 0o555 })?;
+        self.header(&place.path, Entry::Directory(self.modes.directory()))?;
         let mut names = BTreeSet::new();
         for entry in Dir::read_from(&folder).map_err(|error| place.unread(error))? {
             let name = entry.map_err(|error| place.unread(error))?.file_name().to_owned();
@@ -129,8 +144,8 @@ impl<'a> TreeWriter<'a> {
         }
         let size_bytes =
             u64::try_from(stat.st_size).expect("this holds because a regular file's size is never negative");
-        let mode = if stat.st_mode & 0o111 == 0 { 0o444 } else { 0o555 };
-        self.header(&place.path, Entry::File { mode, size_bytes })?;
+        let attributes = self.modes.file(stat.st_mode & 0o111 != 0);
+        self.header(&place.path, Entry::File { attributes, size_bytes })?;
         let changed = || ExportError::Changed { path: place.location.clone(), expected: size_bytes };
         let mut left = size_bytes;
         loop {

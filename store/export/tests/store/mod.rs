@@ -1,8 +1,9 @@
 //! A folder of objects, as a store has them.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use sx_derivation::{Digest, StorePath};
-use sx_export::{Compression, Export, Format, ImageConfig, Object, Reference};
+use sx_export::{Compression, Export, Format, ImageConfig, Layout, Object, Reference, Root};
 
 pub struct Store(tempfile::TempDir);
 
@@ -20,7 +21,7 @@ impl Store {
         let path = StorePath::new(Digest::of(name.as_bytes()), name).unwrap();
         let location = self.folder().join(path.base_name());
         make(&location);
-        Object { path, location }
+        Object { path, location, references: BTreeSet::new() }
     }
 }
 
@@ -36,5 +37,18 @@ pub fn export(objects: Vec<Object>) -> Export {
         ..ImageConfig::default()
     };
     let reference: Reference = "sx/tiny:1.0".parse().unwrap();
-    Export { objects, reference, config, compression: Compression::Gzip, format: Format::Archive }
+    let roots = objects.last().map(|object| Root::new(object.path.clone()));
+    Export {
+        objects,
+        roots: roots.into_iter().collect(),
+        files: Vec::new(),
+        layout: Layout::Store,
+        reference,
+        config,
+        compression: Compression::Gzip,
+        level: None,
+        format: Format::Archive,
+        threads: std::num::NonZeroUsize::MIN,
+        cache: None,
+    }
 }

@@ -1,0 +1,243 @@
+//! Compression with several threads whose bytes don't depend on how many there are.
+//!
+//! The content is cut every so many bytes, and each piece is packed by itself: as a gzip member or a zstd frame.
+//! Readers of both formats take a sequence of them for one content. Workers pack pieces in any order; they are
+//! written in the content's.
+
+use crate::error::ExportError;
+use crate::export::Compression;
+use crate::{gzip, zstd};
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::num::NonZeroUsize;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::Scope;
+
+/// Most workers: each holds some pieces in memory.
+const MAX_WORKERS: usize = 16;
+
+/// Packs pieces by themselves.
+pub(crate) trait Packer: Send {
+    /// The content of one piece as bytes that can be put after those of another.
+    fn pack(&mut self, piece: &[u8]) -> io::Result<Vec<u8>>;
+}
+
+/// How content is cut and packed. The bytes of layers follow from this alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Packing {
+    Gzip { level: i32 },
+    Zstd { level: i32 },
+    None,
+}
+
+impl Packing {
+    /// Refuses a level that the format doesn't have.
+    pub(crate) fn new(compression: Compression, level: Option<i32>) -> Result<Self, ExportError> {
+        let (levels, packing) = match compression {
+            Compression::Gzip => (gzip::LEVELS, Self::Gzip { level: level.unwrap_or(gzip::LEVEL) }),
+            Compression::Zstd => (zstd::LEVELS, Self::Zstd { level: level.unwrap_or(zstd::LEVEL) }),
+            Compression::None => (0..=0, Self::None),
+        };
+        match level.filter(|level| !levels.contains(level)) {
+            Some(found) => {
+                Err(ExportError::BadLevel { found, lowest: *levels.start(), highest: *levels.end() })
+            }
+            None => Ok(packing),
+        }
+    }
+
+    /// Everything that decides about packed bytes, for names of kept layers.
+    pub(crate) fn label(self) -> String {
+        let length = self.piece_bytes();
+        match self {
+            Self::Gzip { level } => format!("{} {level} {length}", gzip::LIBRARY),
+            Self::Zstd { level } => format!("{} {level} {length}", zstd::LIBRARY),
+            Self::None => "none".into(),
+        }
+    }
+
+    const fn piece_bytes(self) -> usize {
+        match self {
+            Self::Gzip { .. } => gzip::PIECE,
+            Self::Zstd { .. } => zstd::PIECE,
+            Self::None => 0,
+        }
+    }
+
+    fn packer(self) -> Option<Box<dyn Packer>> {
+        match self {
+            Self::Gzip { level } => Some(Box::new(gzip::Gzip::new(level))),
+            Self::Zstd { level } => Some(Box::new(zstd::Zstd::new(level))),
+            Self::None => None,
+        }
+    }
+}
+
+struct Job {
+    piece: Vec<u8>,
+    done: SyncSender<Packed>,
+}
+
+/// The packed bytes, and the piece's memory back.
+type Packed = (io::Result<Vec<u8>>, Vec<u8>);
+
+/// Threads that pack pieces until this is dropped.
+pub(crate) struct Workers {
+    packing: Packing,
+    jobs: SyncSender<Job>,
+    count: usize,
+}
+
+impl Workers {
+    pub(crate) fn new<'scope>(
+        scope: &'scope Scope<'scope, '_>,
+        packing: Packing,
+        threads: NonZeroUsize,
+    ) -> Self {
+        let count = if packing == Packing::None { 0 } else { threads.get().min(MAX_WORKERS) };
+        let (jobs, received) = sync_channel::<Job>(0);
+        let received = Arc::new(Mutex::new(received));
+        for _ in 0..count {
+            let received = Arc::clone(&received);
+            scope.spawn(move || {
+                let Some(mut packer) = packing.packer() else { return };
+                // Ends when nobody can send a job any more.
+                while let Ok(Job { piece, done }) = next(&received) {
+                    let packed = packer.pack(&piece);
+                    // Whoever asked may have failed meanwhile, and then doesn't want it.
+                    let _ = done.send((packed, piece));
+                }
+            });
+        }
+        Self { packing, jobs, count }
+    }
+
+    /// What packs the content that is written to it and writes the outcome to `inner`.
+    pub(crate) fn pack<W: Write>(&self, inner: W) -> Pieces<'_, W> {
+        Pieces { inner, workers: self, piece: Vec::new(), packed: VecDeque::new(), spare: Vec::new() }
+    }
+}
+
+fn next(jobs: &Mutex<Receiver<Job>>) -> Result<Job, std::sync::mpsc::RecvError> {
+    jobs.lock().unwrap_or_else(PoisonError::into_inner).recv()
+}
+
+/// Packs what is written to it; call [`Pieces::finish`] at the end.
+pub(crate) struct Pieces<'a, W> {
+    inner: W,
+    workers: &'a Workers,
+    piece: Vec<u8>,
+    /// Pieces on their way, in order.
+    packed: VecDeque<Receiver<Packed>>,
+    spare: Vec<Vec<u8>>,
+}
+
+impl<W: Write> Pieces<'_, W> {
+    /// Writes what is left. (A layer is never empty, so there is always a piece.)
+    pub(crate) fn finish(mut self) -> io::Result<W> {
+        if !self.piece.is_empty() {
+            self.send()?;
+        }
+        while !self.packed.is_empty() {
+            self.receive()?;
+        }
+        Ok(self.inner)
+    }
+
+    fn send(&mut self) -> io::Result<()> {
+        if self.packed.len() > self.workers.count {
+            self.receive()?;
+        }
+        let piece = std::mem::replace(&mut self.piece, self.spare.pop().unwrap_or_default());
+        let (done, packed) = sync_channel(1);
+        let sent = self.workers.jobs.send(Job { piece, done });
+        sent.map_err(|_| io::Error::other("a compressing thread ended early"))?;
+        self.packed.push_back(packed);
+        Ok(())
+    }
+
+    fn receive(&mut self) -> io::Result<()> {
+        let Some(packed) = self.packed.pop_front() else { return Ok(()) };
+        let ended = |_| io::Error::other("a compressing thread ended early");
+        let (packed, mut piece) = packed.recv().map_err(ended)?;
+        piece.clear();
+        self.spare.push(piece);
+        self.inner.write_all(&packed?)
+    }
+}
+
+impl<W: Write> Write for Pieces<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let length = self.workers.packing.piece_bytes();
+        if length == 0 {
+            return self.inner.write(bytes);
+        }
+        let taken = bytes.len().min(length - self.piece.len());
+        self.piece.extend_from_slice(&bytes[..taken]);
+        if self.piece.len() == length {
+            self.send()?;
+        }
+        Ok(taken)
+    }
+
+    /// Leaves the unfinished piece alone: where pieces end must not depend on the writer.
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// What `content` becomes with so many threads, written `step` bytes at a time.
+#[cfg(test)]
+pub(crate) fn packed(packing: Packing, content: &[u8], threads: usize, step: usize) -> Vec<u8> {
+    std::thread::scope(|scope| {
+        let workers = Workers::new(scope, packing, NonZeroUsize::new(threads).unwrap());
+        let mut pieces = workers.pack(Vec::new());
+        for part in content.chunks(step) {
+            pieces.write_all(part).unwrap();
+        }
+        pieces.finish().unwrap()
+    })
+}
+
+/// Text-like, so that matches, literals and block boundaries all matter.
+#[cfg(test)]
+pub(crate) fn sample(length: usize) -> Vec<u8> {
+    let mut state = 1_u32;
+    let mut next = move || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state >> 24
+    };
+    let mut bytes = Vec::with_capacity(length + 16);
+    while bytes.len() < length {
+        let word = next() % 64;
+        bytes.extend(format!("word{} {} ", word, next() % 7).bytes());
+    }
+    bytes.truncate(length);
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_depend_neither_on_threads_nor_on_how_they_were_written() {
+        for packing in [Packing::Gzip { level: gzip::LEVEL }, Packing::Zstd { level: zstd::LEVEL }] {
+            let content = sample(5 * packing.piece_bytes() + 4321);
+            let first = packed(packing, &content, 1, usize::MAX);
+            for (threads, step) in [(1, 1000), (2, usize::MAX), (7, 100_000)] {
+                assert!(packed(packing, &content, threads, step) == first, "{packing:?} {threads} {step}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_level_that_the_format_lacks_is_refused() {
+        let error = |compression, level| Packing::new(compression, Some(level)).unwrap_err().to_string();
+        assert!(error(Compression::Gzip, 13).contains("13"));
+        assert!(error(Compression::Zstd, 0).contains("1 to 19"));
+        assert!(error(Compression::None, 1).contains('1'));
+        assert_eq!(Packing::new(Compression::Gzip, Some(9)).unwrap(), Packing::Gzip { level: 9 });
+    }
+}
