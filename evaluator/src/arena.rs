@@ -35,6 +35,19 @@ impl Arena {
         self.chunks.alloc_slice_copy(bytes)
     }
 
+    /// Puts copies of `parts` there, one after the other. `filler` is what no reader sees.
+    pub fn concat<T: Copy>(&self, parts: &[&[T]], filler: T) -> &[T] {
+        let length = parts.iter().map(|part| part.len()).sum();
+        let all = self.chunks.alloc_slice_fill_copy(length, filler);
+        let mut rest = &mut *all;
+        for part in parts {
+            let (place, after) = rest.split_at_mut(part.len());
+            place.copy_from_slice(part);
+            rest = after;
+        }
+        all
+    }
+
     /// Puts a copy of `text` there.
     pub fn str(&self, text: &str) -> &str {
         self.chunks.alloc_str(text)

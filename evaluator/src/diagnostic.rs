@@ -1,7 +1,9 @@
 //! Errors as people read them: with the source around them. They outlive the evaluation.
 
+use crate::definition;
 use crate::error::{Error, ErrorKind};
-use crate::source::{Sources, Span};
+use crate::excerpt::{Excerpt, Part};
+use crate::source::{Location, Sources, Span};
 use std::fmt::{self, Write};
 
 /// An error with the excerpts of the sources that it points to.
@@ -15,21 +17,6 @@ pub struct Diagnostic {
     frames_omitted: usize,
     hint: Option<String>,
     others: Vec<Self>,
-}
-
-/// A line of a source with something marked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Excerpt {
-    /// The source's name.
-    pub file: String,
-    /// From 1.
-    pub line: usize,
-    /// From 1, in characters.
-    pub column: usize,
-    /// The whole line, tabs as spaces.
-    pub text: String,
-    /// Characters marked, at least 1.
-    pub width: usize,
 }
 
 /// Whether to use the terminal's colours.
@@ -54,7 +41,8 @@ pub enum Trace {
 const SHORT_TRACE: usize = 4;
 
 impl Diagnostic {
-    pub(crate) fn new(error: Error, sources: &Sources) -> Self {
+    pub(crate) fn new(mut error: Error, sources: &Sources) -> Self {
+        add_definitions(&mut error, sources);
         let excerpt = |span| Excerpt::new(sources, span);
         let mut frames: Vec<(String, Option<Excerpt>)> = Vec::new();
         for (message, span) in error.frames {
@@ -106,13 +94,23 @@ impl Diagnostic {
 
     fn write(&self, text: &mut String, paint: Paint, trace: Trace) -> fmt::Result {
         writeln!(text, "{}", paint.red(&format!("error: {}", self.message)))?;
+        let paint_part = |part, text: &str| match part {
+            Part::Margin => paint.blue(text),
+            Part::Mark => paint.red(text),
+        };
+        let is_beside = |note: &&(String, Option<Excerpt>)| match (&note.1, &self.excerpt) {
+            (Some(note), Some(main)) => note.shares_line_with(main),
+            _ => false,
+        };
         if let Some(excerpt) = &self.excerpt {
-            excerpt.write(text, paint, '^')?;
+            let beside = self.notes.iter().filter(is_beside);
+            let beside = beside.filter_map(|(message, place)| Some((message.as_str(), place.as_ref()?)));
+            excerpt.write(text, '^', &beside.collect::<Vec<_>>(), paint_part)?;
         }
-        for (message, excerpt) in &self.notes {
+        for (message, excerpt) in self.notes.iter().filter(|note| !is_beside(note)) {
             writeln!(text, "{}", paint.bold(&format!("note: {message}")))?;
             if let Some(excerpt) = excerpt {
-                excerpt.write(text, paint, '-')?;
+                excerpt.write(text, '-', &[], paint_part)?;
             }
         }
         let is_news = |excerpt: &Option<Excerpt>| excerpt.is_some() && *excerpt != self.excerpt;
@@ -123,7 +121,7 @@ impl Diagnostic {
             match excerpt {
                 Some(excerpt) if trace == Trace::Whole => {
                     writeln!(text, "{message}")?;
-                    excerpt.write(text, paint, '-')?;
+                    excerpt.write(text, '-', &[], paint_part)?;
                 }
                 Some(Excerpt { file, line, column, .. }) => {
                     writeln!(text, "  {message} ({file}:{line}:{column})")?
@@ -153,35 +151,32 @@ impl fmt::Display for Diagnostic {
 
 impl std::error::Error for Diagnostic {}
 
-impl Excerpt {
-    fn new(sources: &Sources, span: Span) -> Option<Self> {
-        let location = sources.locate(span)?;
-        let text = location.source.text.lines().nth(location.line - 1).unwrap_or_default();
-        let marked = location.source.text.get(location.range).unwrap_or_default();
-        let width = marked.lines().next().unwrap_or_default().chars().count().max(1);
-        Some(Self {
-            file: location.source.name.clone(),
-            line: location.line,
-            column: location.column,
-            text: text.replace('\t', " "),
-            width,
-        })
+/// Says where the values that an error is about were defined, if a binding in the same text shows it.
+fn add_definitions(error: &mut Error, sources: &Sources) {
+    if !matches!(error.kind, ErrorKind::Type | ErrorKind::MissingAttribute) {
+        return;
     }
-
-    fn write(&self, text: &mut String, paint: Paint, mark: char) -> fmt::Result {
-        let number = self.line.to_string();
-        let margin = " ".repeat(number.len());
-        // A line of machine-made text can be long.
-        const WIDEST: usize = 160;
-        let skipped = if self.column > WIDEST / 2 { self.column - WIDEST / 4 } else { 0 };
-        let line: String = self.text.chars().skip(skipped).take(WIDEST).collect();
-        let before = " ".repeat(self.column - 1 - skipped.min(self.column - 1));
-        let marks: String =
-            std::iter::repeat_n(mark, self.width.min(WIDEST - before.len().min(WIDEST - 1))).collect();
-        writeln!(text, "{margin}{} {}:{}:{}", paint.blue("-->"), self.file, self.line, self.column)?;
-        let separator = if line.trim_end().is_empty() { "" } else { " " };
-        writeln!(text, "{} {}{separator}{}", paint.blue(&number), paint.blue("|"), line.trim_end())?;
-        writeln!(text, "{margin} {} {before}{}", paint.blue("|"), paint.red(&marks))
+    let Some(Location { source, range, .. }) = sources.locate(error.span) else { return };
+    if !crate::lower::is_shallow(&source.text) {
+        return;
+    }
+    let offset = |place: usize| source.start().saturating_add(u32::try_from(place).unwrap_or(u32::MAX));
+    let span = |range: std::ops::Range<usize>| Span { start: offset(range.start), end: offset(range.end) };
+    if error.kind == ErrorKind::MissingAttribute {
+        if let Some((owner, place)) = definition::of_owner(&source.text, &range) {
+            error.message += &format!(" in `{owner}`");
+            if let Some(place) = place {
+                error.notes.insert(0, (format!("`{owner}` is defined here"), span(place)));
+            }
+        }
+    } else if !error.notes.is_empty() {
+        // It says itself where to look.
+    } else if let Some((owner, place)) = definition::of_owner(&source.text, &range) {
+        error.notes.extend(place.map(|place| (format!("`{owner}` is defined here"), span(place))));
+    } else {
+        for (name, place) in definition::of_operands(&source.text, &range) {
+            error.notes.push((format!("`{name}` is defined here"), span(place)));
+        }
     }
 }
 

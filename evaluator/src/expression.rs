@@ -155,6 +155,8 @@ pub struct Lambda<'a> {
     pub name: Option<Symbol>,
     /// What it takes.
     pub parameter: Parameter<'a>,
+    /// The variable that the whole argument is bound to.
+    pub argument: Option<Symbol>,
     /// What it gives.
     pub body: Code<'a>,
     /// Slots of its frame.

@@ -32,6 +32,11 @@ pub trait Host: Sync {
 
     /// Shows a message of `builtins.trace` to the user.
     fn trace(&self, message: &BStr);
+
+    /// Shows a message of `builtins.warn` to the user.
+    fn warn(&self, message: &BStr) {
+        self.trace(format!("warning: {message}").as_bytes().into());
+    }
 }
 
 /// What shall be added to the store.

@@ -1,10 +1,13 @@
 //! Texts and files to values.
 
 use crate::Evaluator;
+use crate::attributes::Attributes;
 use crate::error::{Error, ErrorKind, Outcome};
 use crate::evaluate::path::{absolute, parent};
 use crate::host::{FileType, HostError};
 use crate::lower::{Program, lower};
+use crate::source::Span;
+use crate::symbol::Symbol;
 use crate::value::Value;
 use bstr::ByteSlice;
 
@@ -12,8 +15,31 @@ impl<'a> Evaluator<'a> {
     /// Evaluates a text. `name` is what errors call it; relative paths are relative to `directory`, which is absolute.
     pub fn evaluate_text(&self, name: &str, text: &str, directory: &[u8]) -> Outcome<'a> {
         let directory = self.arena.bytes(&absolute(directory));
-        let program = self.program(name, text.to_owned(), directory, false)?;
+        let program = self.program(name, text.to_owned(), directory, false, &[])?;
         self.evaluate(program.code, self.frame(None, program.slots))
+    }
+
+    /// Evaluates a text in which the attributes of `scope`, a set, are variables.
+    pub fn evaluate_text_in_scope(
+        &self,
+        name: &str,
+        text: &str,
+        directory: &[u8],
+        scope: Value<'a>,
+    ) -> Outcome<'a> {
+        let directory = self.arena.bytes(&absolute(directory));
+        let Value::Attributes(scope) = self.force(scope)? else {
+            return Err(self.expected("a set as the scope", scope));
+        };
+        let attributes = scope.all(self.arena);
+        let names: Vec<_> = attributes.iter().map(|attribute| attribute.name).collect();
+        let program = self.program(name, text.to_owned(), directory, false, &names)?;
+        let frame = self.frame(None, program.slots);
+        frame.is_captured.set(true);
+        for (slot, attribute) in frame.slots.iter().zip(attributes) {
+            slot.set(attribute.value);
+        }
+        self.evaluate(program.code, frame)
     }
 
     /// Evaluates a file, or `default.nix` in a folder. Evaluates each only once.
@@ -21,22 +47,46 @@ impl<'a> Evaluator<'a> {
         let path = self.expression_file(&absolute(path))?;
         let known = self.imported.borrow().get(path).copied();
         if let Some(value) = known {
-            return self.force(value);
+            return self.import_known(value, path);
         }
         self.check_stack()?;
-        let bytes =
-            self.host.read_file(path.as_bstr()).map_err(|error| self.host_error(error, "read", path))?;
-        let text = String::from_utf8(bytes).map_err(|error| {
-            let at = error.utf8_error().valid_up_to();
-            Error::new(ErrorKind::Syntax, format!("file `{}` is not UTF-8 at byte {at}", path.as_bstr()))
-        })?;
-        let program = self.program(&path.to_str_lossy(), text, parent(path), true)?;
+        let text = self.source_text(path)?;
+        let program = self.program(&path.to_str_lossy(), text, parent(path), true, &[])?;
         let frame = self.frame(None, program.slots);
         frame.is_captured.set(true);
         let state = crate::value::State::Suspended(program.code, frame);
         let value = Value::Thunk(self.arena.put(crate::value::Thunk(std::cell::Cell::new(state))));
         self.imported.borrow_mut().insert(path, value);
-        self.force(value)
+        self.import_known(value, path)
+    }
+
+    /// The value of a file. When it needs itself, the error names the files on the way.
+    fn import_known(&self, value: Value<'a>, path: &[u8]) -> Outcome<'a> {
+        let is_running =
+            matches!(value, Value::Thunk(thunk) if matches!(thunk.0.get(), crate::value::State::Running));
+        self.force(value).map_err(|error| {
+            if is_running && error.kind == ErrorKind::InfiniteRecursion && error.span.is_nowhere() {
+                let message = format!("infinite recursion: the value of `{}` needs itself", path.as_bstr());
+                return Error::new(ErrorKind::InfiniteRecursion, message);
+            }
+            error.while_doing(|| format!("while evaluating the file `{}`", path.as_bstr()), Span::NOWHERE)
+        })
+    }
+
+    /// Evaluates a file in which the attributes of `scope` are variables, anew each time.
+    pub(crate) fn evaluate_file_in_scope(&self, path: &[u8], scope: &'a Attributes<'a>) -> Outcome<'a> {
+        let path = self.expression_file(&absolute(path))?;
+        self.check_stack()?;
+        let text = self.source_text(path)?;
+        let attributes = scope.all(self.arena);
+        let names: Vec<_> = attributes.iter().map(|attribute| attribute.name).collect();
+        let program = self.program(&path.to_str_lossy(), text, parent(path), true, &names)?;
+        let frame = self.frame(None, program.slots);
+        frame.is_captured.set(true);
+        for (slot, attribute) in frame.slots.iter().zip(attributes) {
+            slot.set(attribute.value);
+        }
+        self.evaluate(program.code, frame)
     }
 
     fn program(
@@ -45,12 +95,25 @@ impl<'a> Evaluator<'a> {
         text: String,
         directory: &'a [u8],
         is_file: bool,
+        outer: &[Symbol],
     ) -> Outcome<'a, Program<'a>> {
         let Some(start) = self.sources.add(name.to_owned(), text, is_file) else {
             return Err(Error::new(ErrorKind::Memory, "all expressions together exceed 4 GiB"));
         };
         let text = self.sources.text(start);
-        lower(self, &text.text, start, directory, &[])
+        lower(self, &text.text, start, directory, outer)
+    }
+
+    fn source_text(&self, path: &[u8]) -> Outcome<'a, String> {
+        let bytes =
+            self.host.read_file(path.as_bstr()).map_err(|error| self.host_error(error, "read", path))?;
+        String::from_utf8(bytes).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            let line = error.as_bytes()[..at].iter().filter(|&&byte| byte == b'\n').count() + 1;
+            let message =
+                format!("`{}` is not UTF-8: byte {at}, in line {line}, begins no character", path.as_bstr());
+            Error::new(ErrorKind::Syntax, message)
+        })
     }
 
     fn expression_file(&self, path: &[u8]) -> Outcome<'a, &'a [u8]> {

@@ -4,6 +4,7 @@ use crate::Evaluator;
 use crate::attributes::{Attribute, Attributes};
 use crate::context::Context;
 use crate::error::{Error, Outcome};
+use crate::evaluate::coerce::{Coercion, Copying};
 use crate::number::shortest;
 use crate::symbol::known;
 use crate::value::Value;
@@ -69,7 +70,7 @@ impl<'a> Writer<'_, 'a> {
                 evaluator.check_stack()?;
                 if let Some(function) = set.get(known::TO_STRING) {
                     let string = evaluator.call(function.value, &[value])?;
-                    let text = evaluator.coerce(string, crate::evaluate::coerce::Coercion::TO_STRING)?;
+                    let text = evaluator.coerce(string, Coercion::INTERPOLATED.copying(Copying::Never))?;
                     self.context = self.context.union(text.context, evaluator.arena);
                     return self.string(text.bytes);
                 }
@@ -95,36 +96,41 @@ impl<'a> Writer<'_, 'a> {
     }
 
     fn string(&mut self, bytes: &[u8]) -> Outcome<'a, ()> {
-        if bytes.to_str().is_err() {
-            let shown = bytes.as_bstr();
-            return Err(Error::value(format!("the string `{shown}` is not UTF-8, so it can't be in JSON")));
-        }
-        self.text.push(b'"');
-        let mut plain = 0;
-        for (n, &byte) in bytes.iter().enumerate() {
-            let escape: &[u8] = match byte {
-                b'"' => b"\\\"",
-                b'\\' => b"\\\\",
-                b'\n' => b"\\n",
-                b'\r' => b"\\r",
-                b'\t' => b"\\t",
-                0x08 => b"\\b",
-                0x0c => b"\\f",
-                0..=0x1f => b"",
-                _ => continue,
-            };
-            self.text.extend_from_slice(&bytes[plain..n]);
-            plain = n + 1;
-            if escape.is_empty() {
-                self.text.extend_from_slice(format!("\\u{byte:04x}").as_bytes());
-            } else {
-                self.text.extend_from_slice(escape);
-            }
-        }
-        self.text.extend_from_slice(&bytes[plain..]);
-        self.text.push(b'"');
-        Ok(())
+        quote(&mut self.text, bytes)
     }
+}
+
+/// Adds a string literal of JSON to a text.
+pub(crate) fn quote<'a>(text: &mut Vec<u8>, bytes: &[u8]) -> Outcome<'a, ()> {
+    if bytes.to_str().is_err() {
+        let shown = bytes.as_bstr();
+        return Err(Error::value(format!("the string `{shown}` is not UTF-8, so it can't be in JSON")));
+    }
+    text.push(b'"');
+    let mut plain = 0;
+    for (n, &byte) in bytes.iter().enumerate() {
+        let escape: &[u8] = match byte {
+            b'"' => b"\\\"",
+            b'\\' => b"\\\\",
+            b'\n' => b"\\n",
+            b'\r' => b"\\r",
+            b'\t' => b"\\t",
+            0x08 => b"\\b",
+            0x0c => b"\\f",
+            0..=0x1f => b"",
+            _ => continue,
+        };
+        text.extend_from_slice(&bytes[plain..n]);
+        plain = n + 1;
+        if escape.is_empty() {
+            text.extend_from_slice(format!("\\u{byte:04x}").as_bytes());
+        } else {
+            text.extend_from_slice(escape);
+        }
+    }
+    text.extend_from_slice(&bytes[plain..]);
+    text.push(b'"');
+    Ok(())
 }
 
 struct Reader<'e, 'a, 't> {
@@ -257,6 +263,11 @@ impl<'a> Reader<'_, 'a, '_> {
         let text = self.text[start..self.offset].to_str_lossy();
         if is_whole && let Ok(number) = text.parse() {
             return Ok(Value::Int(number));
+        }
+        if is_whole && text.parse::<u64>().is_ok() {
+            return Err(Error::value(format!(
+                "the JSON text has a number that does not fit into 64 bits: {text}"
+            )));
         }
         match text.parse::<f64>() {
             Ok(number) if number.is_finite() => Ok(Value::Float(number)),

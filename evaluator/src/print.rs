@@ -1,8 +1,9 @@
 //! Values as the language writes them.
 
 use crate::Evaluator;
-use crate::error::Outcome;
+use crate::error::{ErrorKind, Outcome};
 use crate::number::six_digits;
+use crate::symbol::known;
 use crate::value::Value;
 use rustc_hash::FxHashSet;
 
@@ -13,12 +14,17 @@ pub enum Depth {
     Known,
     /// Everything in it.
     Whole,
+    /// Everything, but a derivation is its path and a function its place: as `nix eval` prints.
+    Described,
+    /// The same to so many levels, below which there is `{ ... }`; an error in it is printed where it stands.
+    Levels(usize),
 }
 
 impl<'a> Evaluator<'a> {
     /// Prints a value as `nix-instantiate --eval` does, without a line end.
     pub fn print(&self, value: Value<'a>, depth: Depth) -> Outcome<'a, Vec<u8>> {
-        let mut printer = Printer { evaluator: self, depth, text: Vec::new(), seen: FxHashSet::default() };
+        let mut printer =
+            Printer { evaluator: self, depth, level: 0, text: Vec::new(), seen: FxHashSet::default() };
         printer.print(value)?;
         Ok(printer.text)
     }
@@ -38,7 +44,7 @@ pub(crate) fn short<'a>(evaluator: &Evaluator<'a>, value: Value<'a>) -> String {
         return String::new();
     }
     let mut printer =
-        Printer { evaluator, depth: Depth::Known, text: Vec::new(), seen: FxHashSet::default() };
+        Printer { evaluator, depth: Depth::Known, level: 0, text: Vec::new(), seen: FxHashSet::default() };
     if printer.print_within(value, MOST).is_err() {
         return String::new();
     }
@@ -49,6 +55,8 @@ pub(crate) fn short<'a>(evaluator: &Evaluator<'a>, value: Value<'a>) -> String {
 struct Printer<'e, 'a> {
     evaluator: &'e Evaluator<'a>,
     depth: Depth,
+    /// Sets and lists around what is printed.
+    level: usize,
     text: Vec<u8>,
     /// Addresses of the sets and lists that were printed: what stands twice is printed once.
     seen: FxHashSet<usize>,
@@ -65,9 +73,20 @@ impl<'a> Printer<'_, 'a> {
             return Ok(());
         }
         let value = match self.depth {
-            Depth::Whole => self.evaluator.force(value)?,
+            Depth::Whole | Depth::Described => self.evaluator.force(value)?,
+            Depth::Levels(_) => match self.evaluator.force(value) {
+                Ok(value) => value,
+                Err(error) if self.level > 0 && error.kind != ErrorKind::Cancelled => {
+                    self.add(&format!("«error: {}»", error.message));
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            },
             Depth::Known => value.if_known().unwrap_or(value),
         };
+        if self.describe(value)? {
+            return Ok(());
+        }
         match value {
             Value::Null => self.add("null"),
             Value::Bool(true) => self.add("true"),
@@ -87,10 +106,12 @@ impl<'a> Printer<'_, 'a> {
                     return Ok(());
                 }
                 self.add("[ ");
+                self.level += 1;
                 for item in list.items {
                     self.print_within(*item, most)?;
                     self.add(" ");
                 }
+                self.level -= 1;
                 self.add("]");
             }
             Value::Attributes(set) => {
@@ -100,6 +121,7 @@ impl<'a> Printer<'_, 'a> {
                     return Ok(());
                 }
                 self.add("{ ");
+                self.level += 1;
                 let evaluator = self.evaluator;
                 for attribute in set.by_name(evaluator.arena, &evaluator.symbols) {
                     name(&mut self.text, evaluator.symbols.name(attribute.name));
@@ -107,10 +129,57 @@ impl<'a> Printer<'_, 'a> {
                     self.print_within(attribute.value, most)?;
                     self.add("; ");
                 }
+                self.level -= 1;
                 self.add("}");
             }
         }
         Ok(())
+    }
+
+    /// Prints what isn't printed by its content; whether it was.
+    fn describe(&mut self, value: Value<'a>) -> Outcome<'a, bool> {
+        let levels = match self.depth {
+            Depth::Known | Depth::Whole => return Ok(false),
+            Depth::Described => usize::MAX,
+            Depth::Levels(levels) => levels,
+        };
+        let evaluator = self.evaluator;
+        let shown = match value {
+            Value::Closure(closure) => {
+                let lambda = closure.lambda;
+                let name =
+                    lambda.name.map_or_else(String::new, |name| format!(" {}", evaluator.symbols.text(name)));
+                let place = evaluator.sources.locate(lambda.span);
+                let place = place.map_or_else(String::new, |place| {
+                    format!(" @ {}:{}:{}", place.source.name, place.line, place.column)
+                });
+                format!("«lambda{name}{place}»")
+            }
+            Value::Builtin(builtin) => format!("«primop {}»", builtin.name),
+            Value::Partial(partial) => format!("«partially applied primop {}»", partial.builtin.name),
+            Value::List(list) if self.level >= levels && !list.items.is_empty() => "[ ... ]".to_owned(),
+            Value::Attributes(set) => {
+                if evaluator.is_derivation(value)? {
+                    match set.get(known::DRV_PATH).map(|path| evaluator.force(path.value)).transpose() {
+                        Ok(Some(Value::String(path))) => {
+                            format!("«derivation {}»", String::from_utf8_lossy(path.bytes))
+                        }
+                        Err(error) if self.level > 0 && matches!(self.depth, Depth::Levels(_)) => {
+                            format!("«error: {}»", error.message)
+                        }
+                        Err(error) => return Err(error),
+                        Ok(_) => "«derivation ???»".to_owned(),
+                    }
+                } else if self.level >= levels && !set.is_empty() {
+                    "{ ... }".to_owned()
+                } else {
+                    return Ok(false);
+                }
+            }
+            _ => return Ok(false),
+        };
+        self.add(&shown);
+        Ok(true)
     }
 
     fn add(&mut self, text: &str) {

@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Outcome};
 use crate::expression::Parameter;
 use crate::symbol::known;
 use crate::value::Value;
-use crate::{Evaluator, suggest};
+use crate::{Diagnostic, Evaluator, suggest};
 use bstr::ByteSlice;
 use sx_derivation::StorePath;
 
@@ -21,7 +21,7 @@ pub struct DerivationOutput {
 
 impl<'a> Evaluator<'a> {
     /// A set of these attributes; of those with one name the first stays.
-    pub fn attributes(&self, attributes: impl IntoIterator<Item = (&'a str, Value<'a>)>) -> Value<'a> {
+    pub fn attributes<'n>(&self, attributes: impl IntoIterator<Item = (&'n str, Value<'a>)>) -> Value<'a> {
         let attributes = attributes.into_iter().map(|(name, value)| Attribute {
             name: self.symbols.intern(name.as_bytes()),
             position: 0,
@@ -79,16 +79,19 @@ impl<'a> Evaluator<'a> {
         arguments: &[(String, Value<'a>)],
     ) -> Outcome<'a> {
         let mut value = self.auto_call(root, arguments)?;
-        for part in path {
+        for (n, part) in path.iter().enumerate() {
+            let so_far = || match path.get(..n) {
+                None | Some([]) => String::new(),
+                Some(parts) => format!(" in `{}`", parts.join(".")),
+            };
             value = match value {
                 Value::Attributes(set) => {
                     let found = self.symbols.find(part.as_bytes()).and_then(|name| set.get(name));
                     let Some(found) = found else {
                         let names = set.all(self.arena).iter().map(|each| self.symbols.text(each.name));
-                        let hint = suggest::did_you_mean(part, names);
-                        let error =
-                            Error::new(ErrorKind::MissingAttribute, format!("attribute `{part}` missing"));
-                        return Err(error.with_hint(hint));
+                        let hint = suggest::did_you_mean_one_of(part, names);
+                        let message = format!("attribute `{part}` missing{}", so_far());
+                        return Err(Error::new(ErrorKind::MissingAttribute, message).with_hint(hint));
                     };
                     found.value
                 }
@@ -96,10 +99,16 @@ impl<'a> Evaluator<'a> {
                     let item = part.parse::<usize>().ok().and_then(|index| list.items.get(index));
                     *item.ok_or_else(|| {
                         let length = list.items.len();
-                        Error::value(format!("`{part}` is no index of a list with {length} elements"))
+                        Error::value(format!(
+                            "`{part}` is no index of the list with {length} elements{}",
+                            so_far()
+                        ))
                     })?
                 }
-                other => return Err(self.expected(&format!("a set with an attribute `{part}`"), other)),
+                other => {
+                    let wanted = format!("a set with an attribute `{part}`{}", so_far());
+                    return Err(self.expected(&wanted, other));
+                }
             };
             value = self.auto_call(value, arguments)?;
         }
@@ -163,6 +172,61 @@ impl<'a> Evaluator<'a> {
         }
         Ok(outputs)
     }
+}
+
+impl<'a> Evaluator<'a> {
+    /// What an error says, with the places that it points to.
+    #[expect(clippy::boxed_local, reason = "errors travel boxed")]
+    pub fn diagnose(&self, error: Box<Error>) -> Diagnostic {
+        Diagnostic::new(*error, &self.sources)
+    }
+
+    /// What a function takes, what it does as far as the evaluator knows, and where it was defined; `None` for anything else.
+    pub fn describe_function(&self, value: Value<'a>) -> Outcome<'a, Option<String>> {
+        let closure = match self.force(value)? {
+            Value::Builtin(builtin) => return Ok(Some(builtin.to_string())),
+            Value::Partial(partial) => return Ok(Some(partial.builtin.to_string())),
+            Value::Closure(closure) => closure,
+            _ => return Ok(None),
+        };
+        let name = closure
+            .lambda
+            .name
+            .map_or_else(|| "an anonymous function".to_owned(), |name| self.symbols.text(name));
+        let place = self.sources.locate(closure.lambda.span);
+        let place = place.map_or_else(String::new, |place| {
+            format!("\n\ndefined at {}:{}:{}", place.source.name, place.line, place.column)
+        });
+        let arguments = match &closure.lambda.parameter {
+            Parameter::Name => String::new(),
+            Parameter::Pattern(pattern) => {
+                let mut formals: Vec<_> = pattern
+                    .formals
+                    .iter()
+                    .map(|formal| {
+                        let mark = if formal.default.is_some() { "?" } else { "" };
+                        self.symbols.text(formal.name) + mark
+                    })
+                    .collect();
+                formals.sort();
+                formals.extend(pattern.is_open.then(|| "...".to_owned()));
+                format!(" {{ {} }}", formals.join(", "))
+            }
+        };
+        Ok(Some(format!("{name}{arguments}{place}")))
+    }
+
+    /// The attributes of a set with their names, not forced; none for anything else.
+    pub fn attribute_values(&self, value: Value<'a>) -> Outcome<'a, Vec<(String, Value<'a>)>> {
+        let Value::Attributes(set) = self.force(value)? else { return Ok(Vec::new()) };
+        let all = set.by_name(self.arena, &self.symbols);
+        Ok(all.map(|each| (self.symbols.text(each.name), each.value)).collect())
+    }
+}
+
+/// Whether a text is the beginning of an expression: it ends where something must follow.
+pub fn is_unfinished(text: &str) -> bool {
+    crate::lower::is_unfinished(text)
 }
 
 /// Splits `a.b."c.d".0` into its parts; `None` if quotes don't match.

@@ -33,6 +33,13 @@ pub struct Source {
     start: u32,
 }
 
+impl Source {
+    /// The offset of its first byte in all sources.
+    pub const fn start(&self) -> u32 {
+        self.start
+    }
+}
+
 /// A place in one text.
 pub struct Location {
     /// The text.

@@ -11,6 +11,18 @@ pub fn did_you_mean(wanted: &str, names: impl Iterator<Item = String>) -> Option
     }
 }
 
+/// The same, or all of `names` if they are few.
+pub fn did_you_mean_one_of(wanted: &str, names: impl Iterator<Item = String>) -> Option<String> {
+    const FEW: usize = 5;
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    let few = || {
+        let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+        (!names.is_empty() && names.len() <= FEW).then(|| format!("the set has {}", quoted.join(", ")))
+    };
+    did_you_mean(wanted, names.iter().cloned()).or_else(few)
+}
+
 /// Up to three names that differ from `wanted` in few characters, nearest first.
 pub fn nearest(wanted: &str, names: impl Iterator<Item = String>) -> Vec<String> {
     let most = match wanted.chars().count() {

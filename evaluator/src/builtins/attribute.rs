@@ -4,8 +4,9 @@ use super::Builtin;
 use crate::Evaluator;
 use crate::attributes::{Attribute, Attributes};
 use crate::error::Outcome;
-use crate::symbol::known;
+use crate::symbol::{Symbol, known};
 use crate::value::{Partial, State, Thunk, Value};
+use rustc_hash::FxHashMap;
 use std::cell::Cell;
 
 pub(super) const TABLE: &[Builtin] = &[
@@ -55,6 +56,13 @@ pub(super) const TABLE: &[Builtin] = &[
         3,
         get_attr_pos,
         "Where an attribute was defined: file, line and column, or null.",
+    ),
+    Builtin::new(
+        "zipAttrsWith",
+        &["f", "list"],
+        3,
+        zip_attrs_with,
+        "The set of what a function makes of each attribute's name and the list of its values in the sets of a list.",
     ),
 ];
 
@@ -146,6 +154,31 @@ static CALL_WITH_NAME: Builtin =
 
 fn call_with_name<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
     evaluator.call(arguments[0], &arguments[1..])
+}
+
+fn zip_attrs_with<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
+    let function = evaluator.function(arguments[0])?;
+    let mut places: FxHashMap<Symbol, usize> = FxHashMap::default();
+    let mut groups: Vec<(Symbol, Vec<Value<'a>>)> = Vec::new();
+    for item in evaluator.items(arguments[1])? {
+        for attribute in evaluator.set(*item)?.all(evaluator.arena) {
+            let place = *places.entry(attribute.name).or_insert_with(|| {
+                groups.push((attribute.name, Vec::new()));
+                groups.len() - 1
+            });
+            groups[place].1.push(attribute.value);
+        }
+    }
+    let arena = evaluator.arena;
+    let zipped = groups.into_iter().map(|(name, values)| {
+        let text = Value::string(arena, evaluator.symbols.name(name));
+        let function = Value::Partial(
+            arena.put(Partial { builtin: &CALL_WITH_NAME, arguments: arena.slice(&[function, text]) }),
+        );
+        let value = Value::call_later(arena, function, evaluator.list(&values));
+        Attribute { name, position: 0, value }
+    });
+    Ok(Value::Attributes(Attributes::from_unsorted(arena, zipped.collect())))
 }
 
 fn remove_attrs<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {

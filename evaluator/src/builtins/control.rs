@@ -15,6 +15,15 @@ use rustc_hash::FxHashSet;
 pub(super) const TABLE: &[Builtin] = &[
     Builtin::new("abort", &["s"], 1, abort, "Fails with a message; nothing catches it.").global(),
     Builtin::new(
+        "addErrorContext",
+        &["s", "e"],
+        0,
+        add_error_context,
+        "The second value; if it can't be had, the first is a line of the error's trace.",
+    ),
+    Builtin::new("break", &["v"], 1, identity, "The value; sx has no debugger that would stop here.")
+        .global(),
+    Builtin::new(
         "deepSeq",
         &["e1", "e2"],
         0,
@@ -23,15 +32,38 @@ pub(super) const TABLE: &[Builtin] = &[
     ),
     Builtin::new("import", &["path"], 1, import, "The value of a file, or of default.nix in a folder.")
         .global(),
+    Builtin::new("getEnv", &["s"], 1, get_env, "The empty string: evaluation doesn't see the environment."),
+    Builtin::new(
+        "scopedImport",
+        &["scope", "path"],
+        3,
+        scoped_import,
+        "The value of a file in which the attributes of a set are variables.",
+    )
+    .global(),
     Builtin::new("seq", &["e1", "e2"], 0, seq, "The second value, once the first is evaluated."),
     Builtin::new("throw", &["s"], 1, throw, "Fails with a message; tryEval catches it.").global(),
     Builtin::new("trace", &["e1", "e2"], 0, trace, "The second value, once the first is shown to the user."),
+    Builtin::new(
+        "traceVerbose",
+        &["e1", "e2"],
+        0,
+        second,
+        "The second value. The first is not shown: that is for debugging what isn't one's own.",
+    ),
     Builtin::new(
         "tryEval",
         &["e"],
         0,
         try_eval,
         "A set that says whether the value could be evaluated (success), and the value.",
+    ),
+    Builtin::new(
+        "warn",
+        &["e1", "e2"],
+        1,
+        warn,
+        "The second value, once the user is warned with the first, a string.",
     ),
 ];
 
@@ -44,6 +76,38 @@ fn abort<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> 
 fn throw<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
     let text = evaluator.coerce(arguments[0], Coercion::INTERPOLATED)?;
     Err(Error::new(ErrorKind::Throw, text.bytes.to_str_lossy()))
+}
+
+fn add_error_context<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
+    evaluator.force(arguments[1]).or_else(|error| {
+        let text = evaluator.coerce(arguments[0], Coercion::INTERPOLATED)?;
+        Err(error.while_doing(|| text.bytes.to_str_lossy().into_owned(), crate::source::Span::NOWHERE))
+    })
+}
+
+fn identity<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
+    evaluator.force(arguments[0])
+}
+
+fn second<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
+    evaluator.force(arguments[1])
+}
+
+fn get_env<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
+    evaluator.plain_string(arguments[0])?;
+    Ok(evaluator.string(b""))
+}
+
+fn warn<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
+    evaluator.host.warn(evaluator.string_text(arguments[0])?.bytes.as_bstr());
+    evaluator.force(arguments[1])
+}
+
+fn scoped_import<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
+    let scope = evaluator.set(arguments[0])?;
+    let (path, context) = evaluator.path_text(arguments[1])?;
+    refuse_unbuilt(context.elements(), "import", &path)?;
+    evaluator.evaluate_file_in_scope(&path, scope)
 }
 
 fn seq<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {

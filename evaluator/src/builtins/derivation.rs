@@ -136,6 +136,9 @@ fn derivation_strict<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> 
 }
 
 fn make<'a>(evaluator: &Evaluator<'a>, given: &'a Attributes<'a>, name: &str) -> Outcome<'a> {
+    if name.ends_with(".drv") {
+        return Err(Error::value(format!("a derivation's name can't end with `.drv`, as `{name}` does")));
+    }
     let described = describe(evaluator, given)?;
     let outputs = outputs(&described)?;
     let missing =
@@ -184,17 +187,19 @@ fn describe<'a>(evaluator: &Evaluator<'a>, given: &'a Attributes<'a>) -> Outcome
         Some(found) => evaluator.bool(found.value)?,
         None => false,
     };
-    if let Some(structured) = given.get(known::STRUCTURED_ATTRS)
-        && evaluator.bool(structured.value)?
-    {
-        return Err(Error::value("`__structuredAttrs` is not supported"));
-    }
+    let is_structured = match given.get(known::STRUCTURED_ATTRS) {
+        Some(found) => evaluator.bool(found.value)?,
+        None => false,
+    };
+    let mut json: Vec<u8> = Vec::new();
     let mut described = Description { outputs: vec!["out".to_owned()], ..Description::default() };
     for attribute in given.by_name(evaluator.arena, &evaluator.symbols) {
-        if attribute.name == known::IGNORE_NULLS {
+        if attribute.name == known::IGNORE_NULLS
+            || (is_structured && attribute.name == known::STRUCTURED_ATTRS)
+        {
             continue;
         }
-        let add = |described: &mut Description<'a>| -> Outcome<'a, ()> {
+        let mut add = |described: &mut Description<'a>| -> Outcome<'a, ()> {
             let value = evaluator.force(attribute.value)?;
             if ignores_nulls && matches!(value, Value::Null) {
                 return Ok(());
@@ -205,6 +210,26 @@ fn describe<'a>(evaluator: &Evaluator<'a>, given: &'a Attributes<'a>) -> Outcome
                     described.context.push(text.context);
                     described.arguments.push(text.bytes.into());
                 }
+                return Ok(());
+            }
+            if is_structured {
+                let (value, context) = evaluator.to_json(value)?;
+                described.context.push(context);
+                json.push(if json.is_empty() { b'{' } else { b',' });
+                crate::json::quote(&mut json, evaluator.symbols.name(attribute.name))?;
+                json.push(b':');
+                json.extend_from_slice(&value);
+            }
+            let is_read = matches!(
+                attribute.name,
+                known::SYSTEM
+                    | known::BUILDER
+                    | known::OUTPUTS
+                    | known::OUTPUT_HASH
+                    | known::OUTPUT_HASH_ALGO
+                    | known::OUTPUT_HASH_MODE
+            );
+            if is_structured && !is_read {
                 return Ok(());
             }
             let text = evaluator.coerce(value, Coercion::ENVIRONMENT)?;
@@ -226,7 +251,10 @@ fn describe<'a>(evaluator: &Evaluator<'a>, given: &'a Attributes<'a>) -> Outcome
                 known::OUTPUT_HASH_MODE => described.hash_mode = Some(utf8()?),
                 _ => {}
             }
-            described.environment.insert(evaluator.symbols.name(attribute.name).into(), text.bytes.into());
+            if !is_structured {
+                let name = evaluator.symbols.name(attribute.name);
+                described.environment.insert(name.into(), text.bytes.into());
+            }
             Ok(())
         };
         add(&mut described).map_err(|error| {
@@ -237,6 +265,10 @@ fn describe<'a>(evaluator: &Evaluator<'a>, given: &'a Attributes<'a>) -> Outcome
                 .while_doing(|| format!("while evaluating the attribute `{name}` of a derivation"), place)
         })?;
     }
+    if is_structured {
+        json.push(b'}');
+        described.environment.insert("__json".into(), json.into());
+    }
     Ok(described)
 }
 
@@ -245,7 +277,7 @@ fn outputs<'a>(described: &Description<'a>) -> Outcome<'a, BTreeMap<String, Outp
         let mut outputs = BTreeMap::new();
         for name in &described.outputs {
             sx_derivation::store_path::check_name(name).map_err(|error| Error::value(error.to_string()))?;
-            if name == "drv" || name == "drvPath" {
+            if name == "drvPath" {
                 return Err(Error::value(format!("an output can't be called `{name}`")));
             }
             if outputs.insert(name.clone(), Output::Floating).is_some() {

@@ -75,7 +75,8 @@ fn dir_of<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a>
     Ok(evaluator.text(Text { bytes: parent(text.bytes), context: text.context }))
 }
 
-fn readable<'a>(evaluator: &Evaluator<'a>, value: Value<'a>, doing: &str) -> Outcome<'a, Vec<u8>> {
+/// A path to be read; what would need building is refused.
+pub(super) fn readable<'a>(evaluator: &Evaluator<'a>, value: Value<'a>, doing: &str) -> Outcome<'a, Vec<u8>> {
     let (path, context) = evaluator.path_text(value)?;
     refuse_unbuilt(context.elements(), doing, &path)?;
     Ok(path)

@@ -33,7 +33,7 @@ pub(super) const TABLE: &[Builtin] = &[
     Builtin::new(
         "genList",
         &["generator", "length"],
-        2,
+        3,
         gen_list,
         "The list of what a function makes of 0, 1, … below a length.",
     ),
@@ -159,10 +159,7 @@ fn gen_list<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'
     if length > isize::MAX as usize / 64 {
         return Err(Error::value(format!("cannot create a list of size {length}")));
     }
-    let function = match arguments[0] {
-        function @ Value::Thunk(_) => function.if_known().unwrap_or(function),
-        function => function,
-    };
+    let function = evaluator.function(arguments[0])?;
     let items = evaluator.arena.fill(length, |n| evaluator.call_later(function, Value::Int(n as i64)));
     Ok(Value::list(evaluator.arena, items))
 }
@@ -231,11 +228,9 @@ fn sort<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
         return evaluator.force(arguments[1]);
     }
     let function = evaluator.function(arguments[0])?;
-    let mut sorted = items.to_vec();
+    // All are forced, needed or not, as in the reference.
+    let mut sorted = items.iter().map(|item| evaluator.force(*item)).collect::<Outcome<'a, Vec<_>>>()?;
     if matches!(function, Value::Builtin(builtin) if builtin.name == "lessThan") {
-        for item in &mut sorted {
-            *item = evaluator.force(*item)?;
-        }
         merge_sort(&mut sorted, |left, right| evaluator.less(left, right))?;
     } else {
         merge_sort(&mut sorted, |left, right| match evaluator.call(function, &[left, right])? {

@@ -7,15 +7,23 @@
 mod arguments;
 mod arithmetic;
 mod attribute;
+mod closure;
 mod context;
 mod control;
 mod derivation;
+mod documentation;
 mod file;
+mod flake;
+mod format;
 mod hash;
 mod list;
+mod refused;
+mod regex;
 mod string;
 mod types;
 mod version;
+
+pub use documentation::{Entry, documentation, page};
 
 use crate::Evaluator;
 use crate::attributes::{Attribute, Attributes};
@@ -36,6 +44,8 @@ pub struct Builtin {
     pub is_global: bool,
     /// What it does, in a line.
     pub documentation: &'static str,
+    /// What to do instead, if sx refuses to do this.
+    pub refused: Option<&'static str>,
     /// Does it.
     pub function: Function,
 }
@@ -52,6 +62,9 @@ pub const FAMILIES: &[&[Builtin]] = &[
     arithmetic::TABLE,
     string::TABLE,
     list::TABLE,
+    closure::TABLE,
+    regex::TABLE,
+    format::TABLE,
     attribute::TABLE,
     control::TABLE,
     file::TABLE,
@@ -59,6 +72,8 @@ pub const FAMILIES: &[&[Builtin]] = &[
     derivation::TABLE,
     hash::TABLE,
     version::TABLE,
+    flake::TABLE,
+    refused::TABLE,
 ];
 
 impl Builtin {
@@ -70,7 +85,7 @@ impl Builtin {
         documentation: &'static str,
     ) -> Self {
         assert!(!arguments.is_empty() && arguments.len() <= MAX_ARITY);
-        Self { name, arguments, strict, is_global: false, documentation, function }
+        Self { name, arguments, strict, is_global: false, documentation, refused: None, function }
     }
 
     /// Also a variable.
@@ -78,10 +93,26 @@ impl Builtin {
         Self { is_global: true, ..self }
     }
 
+    /// Never done.
+    const fn refused(self, instead: &'static str) -> Self {
+        Self { refused: Some(instead), ..self }
+    }
+
     /// How many arguments it takes.
     #[inline]
     pub const fn arity(&self) -> usize {
         self.arguments.len()
+    }
+}
+
+impl std::fmt::Display for Builtin {
+    /// Its name, its arguments, and below them what it does.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "builtins.{} {}\n\n{}", self.name, self.arguments.join(" "), self.documentation)?;
+        if let Some(instead) = self.refused {
+            write!(formatter, "\n\nsx refuses it: {instead}")?;
+        }
+        Ok(())
     }
 }
 

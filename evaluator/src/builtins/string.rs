@@ -39,8 +39,6 @@ pub(super) const TABLE: &[Builtin] = &[
         replace_strings,
         "A string with every occurrence of the strings of one list replaced by those of another.",
     ),
-    Builtin::new("toJSON", &["e"], 1, to_json, "The value as JSON."),
-    Builtin::new("fromJSON", &["e"], 1, from_json, "The value of a JSON text."),
 ];
 
 fn to_string<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
@@ -143,15 +141,6 @@ fn replace_strings<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Ou
     }
     evaluator.check_memory(bytes.len())?;
     Ok(evaluator.text(Text { bytes: evaluator.arena.bytes(&bytes), context }))
-}
-
-fn to_json<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
-    let (json, context) = evaluator.to_json(arguments[0])?;
-    Ok(evaluator.text(Text { bytes: evaluator.arena.bytes(&json), context }))
-}
-
-fn from_json<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
-    evaluator.from_json(evaluator.plain_string(arguments[0])?)
 }
 
 /// A string of a text that came from outside.

@@ -49,9 +49,9 @@ fn component<'t>(rest: &mut &'t [u8]) -> &'t [u8] {
     &text[..end]
 }
 
-/// Numbers by value; `pre` before everything, words before numbers, nothing before words but after `pre`.
+/// Numbers of up to 31 bits by value, larger ones are words as in the reference; `pre` before everything, words before numbers, nothing before words but after `pre`.
 fn compare_components(left: &[u8], right: &[u8]) -> Ordering {
-    let number = |text: &[u8]| -> Option<u64> { std::str::from_utf8(text).ok()?.parse().ok() };
+    let number = |text: &[u8]| -> Option<i32> { std::str::from_utf8(text).ok()?.parse().ok() };
     let is_less = |left: &[u8], right: &[u8]| match (number(left), number(right)) {
         (Some(left), Some(right)) => left < right,
         (None, Some(_)) if left.is_empty() => true,

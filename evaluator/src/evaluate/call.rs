@@ -204,7 +204,7 @@ impl<'a> Evaluator<'a> {
                     frame.slots[formal.slot as usize].set(attribute.value);
                 }
                 None if formal.default.is_some() => has_defaults = true,
-                None => return Err(self.missing_argument(pattern, lambda, formal.name, formal.span)),
+                None => return Err(self.missing_argument(pattern, lambda, set, formal)),
             }
         }
         if !pattern.is_open && found < set.len() {
@@ -225,15 +225,21 @@ impl<'a> Evaluator<'a> {
     #[cold]
     fn missing_argument(
         &self,
-        _pattern: &Pattern<'a>,
+        pattern: &Pattern<'a>,
         lambda: &Lambda<'a>,
-        name: crate::symbol::Symbol,
-        span: Span,
+        set: &'a crate::attributes::Attributes<'a>,
+        missing: &crate::expression::Formal<'a>,
     ) -> Box<Error> {
-        let name = self.symbols.text(name);
+        let name = self.symbols.text(missing.name);
+        let is_formal = |name| pattern.formals.iter().any(|formal| formal.name == name);
+        let given =
+            set.all(self.arena).iter().map(|attribute| attribute.name).filter(|&name| !is_formal(name));
+        let near = crate::suggest::nearest(&name, given.map(|name| self.symbols.text(name)));
+        let hint = near.first().map(|given| format!("it was given `{given}`, which it has no argument for"));
         let function = self.function_name(lambda);
         Error::new(ErrorKind::Call, format!("{function} called without required argument `{name}`"))
-            .with_note("it is required here", span)
+            .with_note("it is required here", missing.span)
+            .with_hint(hint)
     }
 
     #[cold]

@@ -83,7 +83,9 @@ impl<'a> Evaluator<'a> {
         }
         let shown = crate::print::short(self, value);
         let shown = if shown.is_empty() { shown } else { format!(": {shown}") };
-        Err(Error::type_error(format!("cannot coerce {} to a string{shown}", value.described())))
+        let error = Error::type_error(format!("cannot coerce {} to a string{shown}", value.described()));
+        let is_easy = matches!(value, Value::Int(_) | Value::Float(_) | Value::Bool(_));
+        Err(error.with_hint(is_easy.then(|| "`toString` makes a string of it".to_owned())))
     }
 
     /// Elements with a space between them, but none after an empty list.

@@ -64,7 +64,12 @@ impl<'a> Evaluator<'a> {
             (Value::List(left), Value::List(right)) => std::ptr::eq(left, right),
             _ => false,
         };
-        if is_same { Ok(true) } else { self.equal(left, right) }
+        if is_same {
+            // What fails isn't equal to itself either.
+            self.force(left)?;
+            return Ok(true);
+        }
+        self.equal(left, right)
     }
 
     /// Whether it is a set whose `type` is `"derivation"`.

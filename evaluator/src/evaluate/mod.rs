@@ -21,11 +21,13 @@ use crate::builtins;
 use crate::error::{Error, ErrorKind, Outcome};
 use crate::host::Host;
 use crate::options::Options;
+use crate::regex::Regex;
 use crate::source::{Sources, Span};
 use crate::symbol::Symbols;
 use crate::value::{Frame, State, Text, Thunk, Value};
 use rustc_hash::FxHashMap;
 use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
 /// An evaluation: everything that values, expressions and builtins share. All methods take `&self`.
@@ -40,6 +42,8 @@ pub struct Evaluator<'a> {
     pub(crate) imported: RefCell<FxHashMap<&'a [u8], Value<'a>>>,
     /// Store paths of the files and folders that were added, by path.
     pub(crate) added_paths: RefCell<FxHashMap<&'a [u8], &'a str>>,
+    /// Compiled regular expressions, by their text.
+    pub(crate) regexes: RefCell<FxHashMap<&'a [u8], Rc<Regex>>>,
     stack_end: usize,
     steps: Cell<u32>,
     spare_frames: [Cell<Option<&'a Frame<'a>>>; SPARE_SIZES],
@@ -71,6 +75,7 @@ impl<'a> Evaluator<'a> {
             builtins: OnceCell::new(),
             imported: RefCell::default(),
             added_paths: RefCell::default(),
+            regexes: RefCell::default(),
             stack_end: stack_position().saturating_sub(stack_bytes.saturating_sub(STACK_RESERVE_BYTES)),
             steps: Cell::new(0),
             spare_frames: Default::default(),
@@ -127,6 +132,11 @@ impl<'a> Evaluator<'a> {
     #[inline]
     pub(crate) fn check_stack(&self) -> Outcome<'a, ()> {
         if stack_position() < self.stack_end { Err(stack_overflow()) } else { Ok(()) }
+    }
+
+    /// Bytes of stack that are left.
+    pub(crate) fn remaining_stack(&self) -> usize {
+        stack_position().saturating_sub(self.stack_end)
     }
 
     #[cold]

@@ -8,6 +8,9 @@ use crate::expression::{Code, Expression, Operator};
 use crate::source::Span;
 use crate::value::{Frame, Text, Value};
 
+/// Parts of a string that are put together without a list of them.
+const FEW_PARTS: usize = 12;
+
 impl<'a> Evaluator<'a> {
     /// An operator that needs both operands.
     #[inline(never)]
@@ -82,10 +85,7 @@ impl<'a> Evaluator<'a> {
     pub(crate) fn concatenate_lists(&self, lists: &[&'a [Value<'a>]]) -> Outcome<'a> {
         let length = lists.iter().map(|items| items.len()).sum::<usize>();
         self.check_memory(length * size_of::<Value<'_>>())?;
-        let mut all = lists.iter().flat_map(|items| items.iter());
-        let items =
-            self.arena.fill(length, |_| *all.next().expect("this holds because lengths were added up"));
-        Ok(Value::list(self.arena, items))
+        Ok(Value::list(self.arena, self.arena.concat(lists, Value::Null)))
     }
 
     /// `+` of anything but two integers.
@@ -125,7 +125,10 @@ impl<'a> Evaluator<'a> {
 
     #[cold]
     fn cannot_add(&self, left: Value<'a>, right: Value<'a>) -> Box<Error> {
-        Error::type_error(format!("cannot add {} to {}", right.described(), left.described()))
+        let is_string = |value| matches!(value, Value::String(_));
+        let hint =
+            (is_string(left) || is_string(right)).then(|| "`toString` makes a string of a number".to_owned());
+        Error::type_error(format!("cannot add {} to {}", right.described(), left.described())).with_hint(hint)
     }
 
     fn join(&self, first: Text<'a>, second: Text<'a>) -> Outcome<'a> {
@@ -135,10 +138,7 @@ impl<'a> Evaluator<'a> {
         }
         let (left, right) = (first.bytes, second.bytes);
         self.check_memory(left.len() + right.len())?;
-        let bytes = self
-            .arena
-            .fill(left.len() + right.len(), |n| if n < left.len() { left[n] } else { right[n - left.len()] });
-        Ok(self.text(Text { bytes, context }))
+        Ok(self.text(Text { bytes: self.arena.concat(&[left, right], 0), context }))
     }
 
     fn append_to_path(&self, path: &[u8], added: Text<'a>) -> Outcome<'a> {
@@ -203,9 +203,16 @@ impl<'a> Evaluator<'a> {
     /// `"…${…}…"`
     #[inline(never)]
     pub(super) fn interpolation(&self, parts: &'a [Code<'a>], frame: &'a Frame<'a>) -> Outcome<'a> {
-        let mut bytes = Vec::new();
-        let mut context = crate::context::Context::NONE;
-        for part in parts {
+        let mut few = [&b""[..]; FEW_PARTS];
+        let mut many = Vec::new();
+        let texts = if parts.len() <= FEW_PARTS {
+            &mut few[..parts.len()]
+        } else {
+            many.resize(parts.len(), &b""[..]);
+            &mut many[..]
+        };
+        let (mut length, mut context) = (0, crate::context::Context::NONE);
+        for (part, place) in parts.iter().zip(&mut *texts) {
             let value = self.evaluate(part, frame)?;
             let text = match value {
                 Value::String(text) => *text,
@@ -214,11 +221,12 @@ impl<'a> Evaluator<'a> {
             if parts.len() == 1 {
                 return Ok(self.text(text));
             }
-            bytes.extend_from_slice(text.bytes);
+            *place = text.bytes;
+            length += text.bytes.len();
             context = context.union(text.context, self.arena);
         }
-        self.check_memory(bytes.len())?;
-        Ok(self.text(Text { bytes: self.arena.bytes(&bytes), context }))
+        self.check_memory(length)?;
+        Ok(self.text(Text { bytes: self.arena.concat(texts, 0), context }))
     }
 
     /// `./…${…}…`

@@ -8,6 +8,7 @@ use crate::expression::{Code, Key, KeyName, Place, Select};
 use crate::source::Span;
 use crate::symbol::Symbol;
 use crate::value::{Frame, Value};
+use bstr::ByteSlice;
 
 impl<'a> Evaluator<'a> {
     /// `base.path or default`
@@ -48,10 +49,20 @@ impl<'a> Evaluator<'a> {
     fn key(&self, key: &Key<'a>, frame: &'a Frame<'a>) -> Outcome<'a, Symbol> {
         match key.name {
             KeyName::Static(name) => Ok(name),
-            KeyName::Dynamic(code) => match self.evaluate(code, frame)? {
-                Value::String(text) => Ok(self.symbols.intern(text.bytes)),
-                other => Err(self.expected("a string as an attribute's name", other).at(code.span)),
-            },
+            KeyName::Dynamic(code) => self.attribute_name(self.evaluate(code, frame)?, code.span),
+        }
+    }
+
+    /// The name that a value is: a string that depends on nothing.
+    pub(super) fn attribute_name(&self, value: Value<'a>, span: Span) -> Outcome<'a, Symbol> {
+        match value {
+            Value::String(text) if text.context.is_none() => Ok(self.symbols.intern(text.bytes)),
+            Value::String(text) => {
+                let shown = text.bytes.as_bstr();
+                let message = format!("the attribute name `{shown}` is not allowed to refer to a store path");
+                Err(Error::value(message).at(span))
+            }
+            other => Err(self.expected("a string as an attribute's name", other).at(span)),
         }
     }
 
@@ -123,7 +134,7 @@ impl<'a> Evaluator<'a> {
     pub(crate) fn missing(&self, set: &'a Attributes<'a>, name: Symbol, span: Span) -> Box<Error> {
         let text = self.symbols.text(name);
         let names = set.all(self.arena).iter().map(|attribute| self.symbols.text(attribute.name));
-        let hint = crate::suggest::did_you_mean(&text, names);
+        let hint = crate::suggest::did_you_mean_one_of(&text, names);
         Error::new(ErrorKind::MissingAttribute, format!("attribute `{text}` missing"))
             .at(span)
             .with_hint(hint)

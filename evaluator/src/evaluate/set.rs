@@ -69,8 +69,7 @@ impl<'a> Evaluator<'a> {
             let span = dynamic.name.span;
             let name = match self.evaluate(dynamic.name, frame)? {
                 Value::Null => continue,
-                Value::String(text) => self.symbols.intern(text.bytes),
-                other => return Err(self.expected("a string as an attribute's name", other).at(span)),
+                other => self.attribute_name(other, span)?,
             };
             let earlier =
                 attributes.get(name).or_else(|| all[fixed..].iter().find(|each| each.name == name).copied());

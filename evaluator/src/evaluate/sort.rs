@@ -5,28 +5,34 @@ pub fn merge_sort<T: Copy, E>(
     items: &mut [T],
     mut less: impl FnMut(T, T) -> Result<bool, E>,
 ) -> Result<(), E> {
-    let mut from = items.to_vec();
-    let mut width = 1;
-    while width < items.len() {
-        from.copy_from_slice(items);
-        let mut start = 0;
-        while start < items.len() {
-            let middle = (start + width).min(items.len());
-            let end = (middle + width).min(items.len());
-            if middle < end && !less(from[middle], from[middle - 1])? {
-                start = end;
-                continue;
-            }
-            let (mut left, mut right) = (start, middle);
-            for place in &mut items[start..end] {
-                let takes_right = right < end && (left == middle || less(from[right], from[left])?);
-                let taken = if takes_right { &mut right } else { &mut left };
-                *place = from[*taken];
-                *taken += 1;
-            }
-            start = end;
-        }
-        width *= 2;
+    let mut space = items.to_vec();
+    sort(items, &mut space, &mut less)
+}
+
+/// Halves first, so that what is compared lies together in the processor's caches. `space` is as long as `items`.
+fn sort<T: Copy, E>(
+    items: &mut [T],
+    space: &mut [T],
+    less: &mut impl FnMut(T, T) -> Result<bool, E>,
+) -> Result<(), E> {
+    let middle = items.len() / 2;
+    if middle == 0 {
+        return Ok(());
+    }
+    sort(&mut items[..middle], &mut space[..middle], less)?;
+    sort(&mut items[middle..], &mut space[middle..], less)?;
+    if !less(items[middle], items[middle - 1])? {
+        return Ok(());
+    }
+    // The right half is merged where it stands: what is written never overtakes what is read of it.
+    space[..middle].copy_from_slice(&items[..middle]);
+    let (mut left, mut right, mut place) = (0, middle, 0);
+    while left < middle {
+        let takes_right = right < items.len() && less(items[right], space[left])?;
+        let (from, next) = if takes_right { (items[right], &mut right) } else { (space[left], &mut left) };
+        items[place] = from;
+        *next += 1;
+        place += 1;
     }
     Ok(())
 }

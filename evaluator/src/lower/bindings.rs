@@ -1,6 +1,7 @@
 //! The bindings of attribute sets and `let`: attribute paths become nested sets, parts of one set are put together.
 
 use super::Lowering;
+use super::tree::{self, Entry, Form, Tree};
 use crate::attributes::{Attribute, Attributes};
 use crate::error::{Error, ErrorKind};
 use crate::expression::{
@@ -9,8 +10,6 @@ use crate::expression::{
 use crate::source::Span;
 use crate::symbol::{Symbol, known};
 use crate::value::Value;
-use rnix::ast::{self, Expr, HasEntry};
-use rowan::ast::AstNode;
 use rustc_hash::FxHashMap;
 
 /// A `let` or `rec` in a function gets a frame of its own if its frame would have more slots than this.
@@ -18,31 +17,55 @@ const MANY_SLOTS: u32 = 24;
 
 /// The bindings between braces, or of a `let`.
 #[derive(Default)]
-pub(super) struct Bindings {
-    named: Vec<Named>,
+pub(super) struct Bindings<'t> {
+    named: Vec<Named<'t>>,
+    /// Where a name is in `named`, once there are many.
     places: FxHashMap<Symbol, usize>,
-    dynamic: Vec<(ast::Attr, Definition)>,
-    origins: Vec<Expr>,
+    dynamic: Vec<(tree::Attribute<'t>, Definition<'t>)>,
+    origins: Vec<&'t Tree<'t>>,
 }
 
-struct Named {
+struct Named<'t> {
     name: Symbol,
     span: Span,
-    definition: Definition,
+    definition: Definition<'t>,
 }
 
-enum Definition {
+enum Definition<'t> {
     /// `= expression`
-    Expression(Expr),
+    Expression(Tree<'t>),
     /// `inherit name`
     Inherited,
     /// `inherit (origin) name`
     From(usize),
     /// Put together of attribute paths and sets.
-    Nested { is_recursive: bool, bindings: Bindings },
+    Nested { is_recursive: bool, bindings: Bindings<'t> },
 }
 
-impl Bindings {
+/// From this number of names on, a table finds them faster than looking at each.
+const TABLE_FROM: usize = 12;
+
+impl<'t> Bindings<'t> {
+    fn place(&self, name: Symbol) -> Option<usize> {
+        if self.named.len() < TABLE_FROM {
+            return self.named.iter().position(|named| named.name == name);
+        }
+        self.places.get(&name).copied()
+    }
+
+    fn push(&mut self, named: Named<'t>) {
+        self.named.push(named);
+        match self.named.len() {
+            TABLE_FROM => {
+                self.places = self.named.iter().enumerate().map(|(n, named)| (named.name, n)).collect()
+            }
+            length if length > TABLE_FROM => {
+                self.places.insert(self.named[length - 1].name, length - 1);
+            }
+            _ => {}
+        }
+    }
+
     /// How many slots they take.
     fn slots(&self) -> u32 {
         u32::try_from(self.named.len() + self.origins.len()).unwrap_or(u32::MAX)
@@ -57,33 +80,30 @@ struct Lowered<'a> {
 }
 
 impl<'a> Lowering<'_, 'a> {
-    pub(super) fn collect(&mut self, entries: impl Iterator<Item = ast::Entry>) -> Bindings {
-        let mut bindings = Bindings::default();
+    pub(super) fn collect<'t>(&mut self, entries: &'t [Entry<'t>]) -> Bindings<'t> {
+        let mut bindings = Bindings { named: Vec::with_capacity(entries.len()), ..Bindings::default() };
         for entry in entries {
-            match entry {
-                ast::Entry::Inherit(inherit) => self.collect_inherit(&mut bindings, &inherit),
-                ast::Entry::AttrpathValue(definition) => {
-                    let path: Vec<_> =
-                        definition.attrpath().into_iter().flat_map(|path| path.attrs()).collect();
-                    let value = strip_parentheses(definition.value());
-                    match (path.is_empty(), value) {
-                        (false, Some(value)) => self.add(&mut bindings, &path, value),
-                        _ => self.complain("a definition is incomplete", self.span(&definition)),
-                    }
-                }
+            match *entry {
+                Entry::Inherit(origin, attributes) => self.collect_inherit(&mut bindings, origin, attributes),
+                Entry::Define(path, value) => self.add(&mut bindings, path, strip_parentheses(value)),
             }
         }
         bindings
     }
 
-    fn collect_inherit(&mut self, bindings: &mut Bindings, inherit: &ast::Inherit) {
-        let origin = inherit.from().map(|from| {
-            bindings.origins.extend(from.expr());
-            bindings.origins.len().saturating_sub(1)
+    fn collect_inherit<'t>(
+        &mut self,
+        bindings: &mut Bindings<'t>,
+        origin: Option<&'t Tree<'t>>,
+        attributes: &[tree::Attribute<'t>],
+    ) {
+        let origin = origin.map(|origin| {
+            bindings.origins.push(origin);
+            bindings.origins.len() - 1
         });
-        for attr in inherit.attrs() {
-            let span = self.span(&attr);
-            match self.static_key(&attr) {
+        for attribute in attributes {
+            let span = attribute.span;
+            match self.static_key(attribute) {
                 Some(name) => {
                     let definition = origin.map_or(Definition::Inherited, Definition::From);
                     self.insert(bindings, Named { name, span, definition });
@@ -94,18 +114,18 @@ impl<'a> Lowering<'_, 'a> {
     }
 
     /// Adds `path = value;`.
-    fn add(&mut self, bindings: &mut Bindings, path: &[ast::Attr], value: Expr) {
+    fn add<'t>(&mut self, bindings: &mut Bindings<'t>, path: &'t [tree::Attribute<'t>], value: Tree<'t>) {
         let [first, rest @ ..] = path else { return };
-        let span = self.span(first);
+        let span = first.span;
         let Some(name) = self.static_key(first) else {
             let definition = self.nest(rest, value);
-            bindings.dynamic.push((first.clone(), definition));
+            bindings.dynamic.push((*first, definition));
             return;
         };
         if rest.is_empty() {
             return self.insert(bindings, Named { name, span, definition: Definition::Expression(value) });
         }
-        let Some(&place) = bindings.places.get(&name) else {
+        let Some(place) = bindings.place(name) else {
             let definition = self.nest(rest, value);
             return self.insert(bindings, Named { name, span, definition });
         };
@@ -116,7 +136,7 @@ impl<'a> Lowering<'_, 'a> {
     }
 
     /// What `path = value` makes of nothing.
-    fn nest(&mut self, path: &[ast::Attr], value: Expr) -> Definition {
+    fn nest<'t>(&mut self, path: &'t [tree::Attribute<'t>], value: Tree<'t>) -> Definition<'t> {
         if path.is_empty() {
             return Definition::Expression(value);
         }
@@ -126,10 +146,14 @@ impl<'a> Lowering<'_, 'a> {
     }
 
     /// The bindings of a definition that is a set.
-    fn open<'d>(&mut self, definition: &'d mut Definition) -> Option<&'d mut Bindings> {
-        if let Definition::Expression(Expr::AttrSet(set)) = definition {
-            let is_recursive = set.rec_token().is_some();
-            let bindings = self.collect(set.entries());
+    fn open<'d, 't>(&mut self, definition: &'d mut Definition<'t>) -> Option<&'d mut Bindings<'t>> {
+        if let Definition::Expression(Tree {
+            form: Form::Set(entries) | Form::RecursiveSet(entries), ..
+        }) = definition
+        {
+            let bindings = self.collect(entries);
+            let is_recursive =
+                matches!(definition, Definition::Expression(Tree { form: Form::RecursiveSet(_), .. }));
             *definition = Definition::Nested { is_recursive, bindings };
         }
         match definition {
@@ -138,15 +162,18 @@ impl<'a> Lowering<'_, 'a> {
         }
     }
 
-    fn insert(&mut self, bindings: &mut Bindings, mut named: Named) {
-        let Some(&place) = bindings.places.get(&named.name) else {
-            bindings.places.insert(named.name, bindings.named.len());
-            bindings.named.push(named);
+    fn insert<'t>(&mut self, bindings: &mut Bindings<'t>, mut named: Named<'t>) {
+        let Some(place) = bindings.place(named.name) else {
+            bindings.push(named);
             return;
         };
         let earlier = &mut bindings.named[place];
-        let is_set = |definition: &Definition| {
-            matches!(definition, Definition::Nested { .. } | Definition::Expression(Expr::AttrSet(_)))
+        let is_set = |definition: &Definition<'_>| {
+            matches!(
+                definition,
+                Definition::Nested { .. }
+                    | Definition::Expression(Tree { form: Form::Set(_) | Form::RecursiveSet(_), .. })
+            )
         };
         if !is_set(&earlier.definition) || !is_set(&named.definition) {
             return self.duplicate(named.name, named.span, earlier.span);
@@ -158,19 +185,18 @@ impl<'a> Lowering<'_, 'a> {
     }
 
     /// Adds the attributes of a second set of the same name; none may be there already.
-    fn merge(&mut self, bindings: &mut Bindings, later: Bindings) {
+    fn merge<'t>(&mut self, bindings: &mut Bindings<'t>, later: Bindings<'t>) {
         let offset = bindings.origins.len();
         bindings.origins.extend(later.origins);
         for mut named in later.named {
-            if let Some(&place) = bindings.places.get(&named.name) {
+            if let Some(place) = bindings.place(named.name) {
                 self.duplicate(named.name, named.span, bindings.named[place].span);
                 continue;
             }
             if let Definition::From(origin) = &mut named.definition {
                 *origin += offset;
             }
-            bindings.places.insert(named.name, bindings.named.len());
-            bindings.named.push(named);
+            bindings.push(named);
         }
         bindings.dynamic.extend(later.dynamic);
     }
@@ -181,13 +207,12 @@ impl<'a> Lowering<'_, 'a> {
         self.errors.push(*error.at(span).with_note("it is defined first here", earlier));
     }
 
-    pub(super) fn attribute_set(&mut self, set: &ast::AttrSet) -> Kind<'a> {
-        let bindings = self.collect(set.entries());
-        let span = self.span(set);
-        if set.rec_token().is_some() { self.recursive(bindings, span) } else { self.plain(bindings) }
-    }
-
-    fn definition(&mut self, definition: Definition, named: Option<Symbol>, span: Span) -> Expression<'a> {
+    fn definition(
+        &mut self,
+        definition: Definition<'_>,
+        named: Option<Symbol>,
+        span: Span,
+    ) -> Expression<'a> {
         let kind = match definition {
             Definition::Expression(expr) => return self.lower(&expr, named),
             Definition::Nested { is_recursive: false, bindings } => self.plain(bindings),
@@ -198,7 +223,7 @@ impl<'a> Lowering<'_, 'a> {
     }
 
     /// `{ … }`
-    fn plain(&mut self, bindings: Bindings) -> Kind<'a> {
+    pub(super) fn plain(&mut self, bindings: Bindings<'_>) -> Kind<'a> {
         let lowered = self.resolve(bindings, false);
         let is_constant = |(_, _, _, code): &(_, _, _, Code<'a>)| matches!(code.kind, Kind::Constant(_));
         if lowered.dynamic.is_empty() && lowered.named.iter().all(is_constant) {
@@ -213,8 +238,8 @@ impl<'a> Lowering<'_, 'a> {
     }
 
     /// `rec { … }`
-    fn recursive(&mut self, bindings: Bindings, span: Span) -> Kind<'a> {
-        let has_overrides = bindings.places.contains_key(&known::OVERRIDES);
+    pub(super) fn recursive(&mut self, bindings: Bindings<'_>, span: Span) -> Kind<'a> {
+        let has_overrides = bindings.place(known::OVERRIDES).is_some();
         let needed = bindings.slots();
         self.in_frame(needed, span, |lowering| {
             let block = lowering.scopes.enter_block();
@@ -252,47 +277,47 @@ impl<'a> Lowering<'_, 'a> {
     }
 
     /// Resolves definitions, in a scope of their own names if `is_recursive`. The caller ends that scope.
-    fn resolve(&mut self, bindings: Bindings, is_recursive: bool) -> Lowered<'a> {
-        let mut inherited = FxHashMap::default();
+    fn resolve(&mut self, bindings: Bindings<'_>, is_recursive: bool) -> Lowered<'a> {
+        // What is inherited means what the name means outside.
+        let mut inherited = Vec::new();
         for named in &bindings.named {
             if matches!(named.definition, Definition::Inherited) {
                 let kind = self.name(named.name, named.span);
-                inherited.insert(named.name, self.put(Expression { kind, span: named.span }));
+                inherited.push(self.put(Expression { kind, span: named.span }));
             }
         }
-        let mut slots = FxHashMap::default();
+        let mut inherited = inherited.into_iter();
+        let mut slots = Vec::new();
         if is_recursive {
             for named in &bindings.named {
                 let slot = self.scopes.take_slot();
                 self.scopes.bind(named.name, slot);
-                slots.insert(named.name, slot);
+                slots.push(slot);
             }
         }
         let mut origins = Vec::with_capacity(bindings.origins.len());
         for origin in bindings.origins {
-            let value = self.code(Some(origin));
+            let value = self.code(origin);
             origins.push(Binding { slot: self.scopes.take_slot(), value });
         }
         let mut lowered =
             Lowered { origins, named: Vec::with_capacity(bindings.named.len()), dynamic: Vec::new() };
-        for Named { name, span, definition } in bindings.named {
+        for (n, Named { name, span, definition }) in bindings.named.into_iter().enumerate() {
             let code = match definition {
-                Definition::Inherited => inherited[&name],
-                Definition::From(origin) => match lowered.origins.get(origin) {
-                    Some(origin) => self.selected(origin.slot, name, span),
-                    None => self.code(None),
-                },
+                Definition::Inherited => {
+                    inherited.next().expect("this holds because each was resolved above")
+                }
+                Definition::From(origin) => self.selected(lowered.origins[origin].slot, name, span),
                 other => {
                     let expression = self.definition(other, Some(name), span);
                     self.put(expression)
                 }
             };
-            lowered.named.push((name, span, slots.get(&name).copied(), code));
+            lowered.named.push((name, span, slots.get(n).copied(), code));
         }
-        for (attr, definition) in bindings.dynamic {
-            let name = self.dynamic_key(&attr);
-            let span = self.span(&attr);
-            let value = self.definition(definition, None, span);
+        for (attribute, definition) in bindings.dynamic {
+            let name = self.dynamic_key(&attribute);
+            let value = self.definition(definition, None, attribute.span);
             lowered.dynamic.push(DynamicAttribute { name, value: self.put(value) });
         }
         lowered
@@ -306,8 +331,8 @@ impl<'a> Lowering<'_, 'a> {
     }
 
     /// `let { …; body = …; }`
-    pub(super) fn legacy_let(&mut self, set: &ast::LegacyLet, span: Span) -> Kind<'a> {
-        let bindings = self.collect(set.entries());
+    pub(super) fn legacy_let(&mut self, entries: &[Entry<'_>], span: Span) -> Kind<'a> {
+        let bindings = self.collect(entries);
         let kind = self.recursive(bindings, span);
         let arena = self.evaluator.arena;
         let path = arena.slice(&[Key { name: KeyName::Static(known::BODY), span }]);
@@ -317,13 +342,12 @@ impl<'a> Lowering<'_, 'a> {
 
     pub(super) fn let_body(
         &mut self,
-        bindings: Bindings,
+        bindings: Bindings<'_>,
         span: Span,
         body: impl FnOnce(&mut Self) -> Code<'a>,
     ) -> Kind<'a> {
-        if let Some((attr, _)) = bindings.dynamic.first() {
-            let span = self.range(attr.syntax().text_range());
-            self.complain("dynamic attributes are not allowed in let", span);
+        if let Some((attribute, _)) = bindings.dynamic.first() {
+            self.complain("dynamic attributes are not allowed in let", attribute.span);
         }
         let needed = bindings.slots();
         self.in_frame(needed, span, |lowering| {
@@ -339,9 +363,9 @@ impl<'a> Lowering<'_, 'a> {
     }
 }
 
-fn strip_parentheses(mut expr: Option<Expr>) -> Option<Expr> {
-    while let Some(Expr::Paren(paren)) = &expr {
-        expr = paren.expr();
+fn strip_parentheses(mut tree: Tree<'_>) -> Tree<'_> {
+    while let Form::Parentheses(inner) = tree.form {
+        tree = *inner;
     }
-    expr
+    tree
 }

@@ -1,42 +1,53 @@
 //! Strings: escapes, and the indentation that `''` strings lose.
 
 use super::Lowering;
+use super::tree::{Part, Quoted, Tree};
 use crate::expression::{Expression, Kind};
 use crate::source::Span;
-use rnix::ast::{self, AstToken, InterpolPart};
-use rowan::ast::AstNode;
+use std::borrow::Cow;
 
 /// A part of an indented string.
 enum Piece<'t> {
     /// Text as it stands, whose indentation counts.
     Plain(&'t str),
     /// An escape: ends the indentation of its line.
-    Escaped(String),
+    Escaped(Cow<'t, [u8]>),
     /// `${…}`: ends it too.
-    Interpolation(ast::Interpol),
+    Interpolation(&'t Tree<'t>),
+}
+
+/// A part of a string as it is meant.
+enum Meant<'t> {
+    Text(Cow<'t, [u8]>),
+    Interpolation(&'t Tree<'t>),
 }
 
 impl<'a> Lowering<'_, 'a> {
-    pub(super) fn string(&mut self, string: &ast::Str) -> Kind<'a> {
-        let is_indented = string.syntax().first_token().is_some_and(|token| token.text().starts_with("''"));
-        let parts: Vec<_> = string.parts().collect();
-        let parts: Vec<InterpolPart<String>> = if is_indented {
-            strip_indentation(&parts)
+    pub(super) fn string(&mut self, string: &Quoted<'_>) -> Kind<'a> {
+        match string.parts {
+            [] => return Kind::Constant(self.text(b"")),
+            [Part::Text(text)] if !string.is_indented => {
+                return Kind::Constant(self.text(&unescape(text)));
+            }
+            _ => {}
+        }
+        let parts: Vec<Meant<'_>> = if string.is_indented {
+            strip_indentation(string.parts)
         } else {
-            let unescaped = parts.into_iter().map(|part| match part {
-                InterpolPart::Literal(content) => InterpolPart::Literal(unescape(content.syntax().text())),
-                InterpolPart::Interpolation(interpolation) => InterpolPart::Interpolation(interpolation),
+            let unescaped = string.parts.iter().map(|part| match part {
+                Part::Text(text) => Meant::Text(unescape(text)),
+                Part::Interpolation(tree) => Meant::Interpolation(tree),
             });
             unescaped.collect()
         };
         let mut pieces = Vec::with_capacity(parts.len());
         for part in parts {
             pieces.push(match part {
-                InterpolPart::Literal(text) if text.is_empty() => continue,
-                InterpolPart::Literal(text) => {
-                    Expression { kind: Kind::Constant(self.text(text.as_bytes())), span: Span::NOWHERE }
+                Meant::Text(text) if text.is_empty() => continue,
+                Meant::Text(text) => {
+                    Expression { kind: Kind::Constant(self.text(&text)), span: Span::NOWHERE }
                 }
-                InterpolPart::Interpolation(interpolation) => self.required(interpolation.expr()),
+                Meant::Interpolation(tree) => self.lower(tree, None),
             });
         }
         match pieces.as_slice() {
@@ -48,38 +59,40 @@ impl<'a> Lowering<'_, 'a> {
 }
 
 /// Replaces the escapes of a `"` string. Line ends become `\n`.
-fn unescape(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut characters = text.chars().peekable();
-    while let Some(character) = characters.next() {
-        plain.push(match character {
-            '\\' => match characters.next() {
-                Some('n') => '\n',
-                Some('r') => '\r',
-                Some('t') => '\t',
+fn unescape(text: &str) -> Cow<'_, [u8]> {
+    let bytes = text.as_bytes();
+    if !bytes.contains(&b'\\') && !bytes.contains(&b'\r') {
+        return Cow::Borrowed(bytes);
+    }
+    let mut plain = Vec::with_capacity(bytes.len());
+    let mut rest = bytes.iter().copied().peekable();
+    while let Some(byte) = rest.next() {
+        plain.push(match byte {
+            b'\\' => match rest.next() {
+                Some(b'n') => b'\n',
+                Some(b'r') => b'\r',
+                Some(b't') => b'\t',
                 Some(other) => other,
                 None => break,
             },
-            '\r' => {
-                characters.next_if_eq(&'\n');
-                '\n'
+            b'\r' => {
+                rest.next_if_eq(&b'\n');
+                b'\n'
             }
             other => other,
         });
     }
-    plain
+    Cow::Owned(plain)
 }
 
 /// Takes away the spaces that all lines with text begin with, a first line of spaces and a last one.
-fn strip_indentation(parts: &[InterpolPart<ast::StrContent>]) -> Vec<InterpolPart<String>> {
+fn strip_indentation<'t>(parts: &'t [Part<'t>]) -> Vec<Meant<'t>> {
     let mut pieces = Vec::new();
     for (position, part) in parts.iter().enumerate() {
         match part {
-            InterpolPart::Interpolation(interpolation) => {
-                pieces.push(Piece::Interpolation(interpolation.clone()))
-            }
-            InterpolPart::Literal(content) => {
-                let mut text = content.syntax().text();
+            Part::Interpolation(tree) => pieces.push(Piece::Interpolation(tree)),
+            Part::Text(text) => {
+                let mut text = *text;
                 if position == 0
                     && let Some(rest) = text.trim_start_matches(' ').strip_prefix('\n')
                 {
@@ -90,45 +103,45 @@ fn strip_indentation(parts: &[InterpolPart<ast::StrContent>]) -> Vec<InterpolPar
         }
     }
     let indentation = least_indentation(&pieces);
-    let mut stripped: Vec<InterpolPart<String>> = Vec::with_capacity(pieces.len());
+    let mut stripped: Vec<Meant<'t>> = Vec::with_capacity(pieces.len());
     let (mut is_line_start, mut dropped) = (true, 0);
     let last = pieces.len().saturating_sub(1);
     for (position, piece) in pieces.into_iter().enumerate() {
         let text = match &piece {
-            Piece::Plain(text) => *text,
+            Piece::Plain(text) => text.as_bytes(),
             Piece::Escaped(text) => text,
-            Piece::Interpolation(interpolation) => {
+            Piece::Interpolation(tree) => {
                 (is_line_start, dropped) = (false, 0);
-                stripped.push(InterpolPart::Interpolation(interpolation.clone()));
+                stripped.push(Meant::Interpolation(tree));
                 continue;
             }
         };
-        let mut kept = String::with_capacity(text.len());
-        for character in text.chars() {
-            if is_line_start && character == ' ' {
+        let mut kept = Vec::with_capacity(text.len());
+        for &byte in text {
+            if is_line_start && byte == b' ' {
                 if dropped >= indentation {
-                    kept.push(' ');
+                    kept.push(b' ');
                 }
                 dropped += 1;
                 continue;
             }
             if is_line_start {
-                is_line_start = character == '\n';
+                is_line_start = byte == b'\n';
                 dropped = 0;
-            } else if character == '\n' {
+            } else if byte == b'\n' {
                 is_line_start = true;
             }
-            kept.push(character);
+            kept.push(byte);
         }
         if position == last
-            && let Some(newline) = kept.rfind('\n')
-            && kept[newline + 1..].bytes().all(|byte| byte == b' ')
+            && let Some(newline) = kept.iter().rposition(|&byte| byte == b'\n')
+            && kept[newline + 1..].iter().all(|&byte| byte == b' ')
         {
             kept.truncate(newline + 1);
         }
         match stripped.last_mut() {
-            Some(InterpolPart::Literal(text)) => text.push_str(&kept),
-            _ => stripped.push(InterpolPart::Literal(kept)),
+            Some(Meant::Text(text)) => text.to_mut().extend(kept),
+            _ => stripped.push(Meant::Text(Cow::Owned(kept))),
         }
     }
     stripped
@@ -183,14 +196,14 @@ fn split<'t>(mut text: &'t str, pieces: &mut Vec<Piece<'t>>) {
             continue;
         }
         let (escaped, length) = if text.starts_with("''$") {
-            ("$".to_owned(), 3)
+            (Cow::Borrowed(&b"$"[..]), 3)
         } else if text.starts_with("'''") {
-            ("''".to_owned(), 3)
+            (Cow::Borrowed(&b"''"[..]), 3)
         } else if let Some(rest) = text.strip_prefix("''\\") {
             let length = rest.chars().next().map_or(0, char::len_utf8);
             (unescape(&text[2..3 + length]), 3 + length)
         } else {
-            (text[..1].to_owned(), 1)
+            (Cow::Borrowed(&text.as_bytes()[..1]), 1)
         };
         pieces.push(Piece::Escaped(escaped));
         text = &text[length..];

@@ -29,7 +29,13 @@ fn failed(error: std::io::Error) -> HostError {
 }
 
 fn kind(kind: fs::FileType) -> FileType {
-    if kind.is_dir() { FileType::Directory } else { FileType::Regular }
+    if kind.is_dir() {
+        FileType::Directory
+    } else if kind.is_symlink() {
+        FileType::Symlink
+    } else {
+        FileType::Regular
+    }
 }
 
 fn stored(bytes: &[u8], name: &str) -> Result<StorePath, HostError> {

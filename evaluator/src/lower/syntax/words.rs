@@ -1,48 +1,9 @@
-//! rnix's parse errors in words.
+//! Tokens in words.
 
-use crate::error::{Error, ErrorKind};
-use crate::source::Span;
-use rnix::{ParseError, SyntaxKind, TextRange};
+use rnix::SyntaxKind;
 
-/// Describes all of them; more than one at the same place only once.
-pub(super) fn describe(errors: &[ParseError], text: &str, start: u32) -> Vec<Error> {
-    let end = u32::try_from(text.len()).unwrap_or(u32::MAX);
-    let span = |range: TextRange| Span {
-        start: start + u32::from(range.start()),
-        end: start + u32::from(range.end()),
-    };
-    let at_end = Span { start: start + end, end: start + end };
-    let mut described: Vec<Error> = Vec::new();
-    for error in errors {
-        let (message, span) = match error {
-            ParseError::Unexpected(range) => ("unexpected text".to_owned(), span(*range)),
-            ParseError::UnexpectedExtra(range) => {
-                ("the expression ends before this".to_owned(), span(*range))
-            }
-            ParseError::UnexpectedWanted(found, range, wanted) => {
-                (format!("found {}, expected {}", name(*found), list(wanted)), span(*range))
-            }
-            ParseError::UnexpectedDoubleBind(range) => {
-                ("the arguments have a name already".to_owned(), span(*range))
-            }
-            ParseError::UnexpectedEOF => ("the file ends in the middle of an expression".to_owned(), at_end),
-            ParseError::UnexpectedEOFWanted(wanted) => {
-                (format!("the file ends, expected {}", list(wanted)), at_end)
-            }
-            ParseError::DuplicatedArgs(range, name) => {
-                (format!("duplicate formal function argument `{name}`"), span(*range))
-            }
-            ParseError::RecursionLimitExceeded => ("the expression is nested too deeply".to_owned(), at_end),
-            _ => ("this is no expression".to_owned(), at_end),
-        };
-        if described.iter().all(|other| other.span.start != span.start) {
-            described.push(*Error::new(ErrorKind::Syntax, message).at(span));
-        }
-    }
-    described
-}
-
-fn list(kinds: &[SyntaxKind]) -> String {
+/// Several, with `or` between the last two.
+pub(super) fn list(kinds: &[SyntaxKind]) -> String {
     let names: Vec<_> = kinds.iter().map(|&kind| name(kind)).collect();
     match names.as_slice() {
         [one] => one.clone(),
@@ -51,7 +12,8 @@ fn list(kinds: &[SyntaxKind]) -> String {
     }
 }
 
-fn name(kind: SyntaxKind) -> String {
+/// One.
+pub(super) fn name(kind: SyntaxKind) -> String {
     use SyntaxKind as K;
     let words = match kind {
         K::TOKEN_IDENT => "a name",

@@ -1,0 +1,1 @@
+{ isDefault = true; inner = import ./value.nix; }

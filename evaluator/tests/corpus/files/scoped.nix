@@ -1,0 +1,1 @@
+[ x (if true then x else builtins) ]

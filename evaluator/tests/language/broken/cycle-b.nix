@@ -1,0 +1,1 @@
+{ a = 1; } // import ./cycle-a.nix

@@ -1,0 +1,4 @@
+let
+  name = "x";
+  number = 5;
+in name + number

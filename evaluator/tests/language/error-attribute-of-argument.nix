@@ -1,0 +1,1 @@
+(s: s.nmae) { name = "x"; version = 1; }

@@ -1,0 +1,7 @@
+let
+  pkgs = {
+    tools = {
+      hammer = 1;
+    };
+  };
+in pkgs.tools.hamer

@@ -1,0 +1,5 @@
+let
+  f = { name, version }: "${name}-${version}";
+in f {
+  name = "x";
+}

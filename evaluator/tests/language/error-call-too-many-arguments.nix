@@ -1,0 +1,3 @@
+let
+  add = a: b: a + b;
+in add 1 2 3

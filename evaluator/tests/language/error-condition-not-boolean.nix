@@ -1,0 +1,3 @@
+let
+  enabled = "yes";
+in if enabled then 1 else 2

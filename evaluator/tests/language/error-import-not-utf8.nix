@@ -1,0 +1,1 @@
+import ./broken/not-utf8.nix

@@ -1,0 +1,3 @@
+let
+  set = { a = 1; };
+in { inherit (set) b; }.b

@@ -1,0 +1,3 @@
+let
+  f = x: x;
+in "value: ${f}"

@@ -1,0 +1,3 @@
+let
+  port = 8080;
+in "localhost:${port}"

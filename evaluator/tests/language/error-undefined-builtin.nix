@@ -1,0 +1,1 @@
+builtins.mpa (x: x) [ ]

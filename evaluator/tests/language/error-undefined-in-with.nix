@@ -1,0 +1,2 @@
+with { hello = 1; };
+helo
