@@ -12,5 +12,6 @@
     {
       inherit bootstrap pkgs;
       legacyPackages.x86_64-linux = pkgs;
+      lib.image = pkgs.image;
     };
 }

@@ -115,7 +115,7 @@ fn podman_prints(options: &[&str]) -> Result<(), String> {
     outcome
 }
 
-fn podman(storage: &Path) -> Command {
+pub fn podman(storage: &Path) -> Command {
     let mut command = Command::new("podman");
     command.arg("--root").arg(storage.join("storage")).arg("--runroot").arg(storage.join("run"));
     // vfs needs nothing of the kernel and leaves no mounts.
@@ -129,7 +129,7 @@ fn podman(storage: &Path) -> Command {
     command
 }
 
-fn skopeo(folder: &Path) -> Command {
+pub fn skopeo(folder: &Path) -> Command {
     let mut command = Command::new("skopeo");
     command.arg("--insecure-policy").current_dir(folder);
     command
@@ -140,7 +140,7 @@ fn inspect(image: &str, format: &str) -> Result<String, String> {
 }
 
 /// Limits that can be set: podman asks for more than an unprivileged machine may give.
-fn limits() -> Result<[String; 2], String> {
+pub fn limits() -> Result<[String; 2], String> {
     let text = fs::read_to_string("/proc/self/limits").map_err(|error| error.to_string())?;
     let limit = |title: &str, name: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(title));
@@ -152,7 +152,7 @@ fn limits() -> Result<[String; 2], String> {
     Ok([limit("Max open files", "nofile")?, limit("Max processes", "nproc")?])
 }
 
-fn scratch() -> Result<tempfile::TempDir, String> {
+pub fn scratch() -> Result<tempfile::TempDir, String> {
     tempfile::tempdir().map_err(|error| error.to_string())
 }
 
@@ -162,11 +162,11 @@ fn administrator_s(program: &str) -> String {
     if Path::new(&place).exists() { place } else { program.into() }
 }
 
-fn is_root() -> bool {
+pub fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }
 
-fn same(found: &str, expected: &str, what: &str) -> Result<(), String> {
+pub fn same(found: &str, expected: &str, what: &str) -> Result<(), String> {
     if found == expected { Ok(()) } else { Err(format!("{what}: found `{found}`, expected `{expected}`")) }
 }
 

@@ -9,8 +9,12 @@ mod bootstrap;
 mod command;
 mod containers;
 mod house;
+mod images;
+mod language;
+mod registry;
 mod reproducibility;
 mod sandbox;
+mod store;
 
 fn main() -> std::process::ExitCode {
     let tests = [
@@ -18,8 +22,12 @@ fn main() -> std::process::ExitCode {
         command::tests(),
         containers::tests(),
         house::tests(),
+        images::tests(),
+        language::tests(),
+        registry::tests(),
         reproducibility::tests(),
         sandbox::tests(),
+        store::tests(),
     ];
     harness::run(tests.into_iter().flatten().collect())
 }

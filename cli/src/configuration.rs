@@ -51,6 +51,11 @@ impl Environment {
         self.get(name)?.to_str().map(str::to_owned)
     }
 
+    /// Where sx keeps what it remembers from run to run, such as the history of `sx repl`.
+    pub fn state_folder(&self) -> Option<PathBuf> {
+        self.base_folder("XDG_STATE_HOME", ".local/state").map(|folder| folder.join("sx"))
+    }
+
     /// A folder of the XDG base directory specification: `variable`, or `fallback` below the home folder.
     fn base_folder(&self, variable: &str, fallback: &str) -> Option<PathBuf> {
         let given = self.get(variable).map(PathBuf::from).filter(|path| path.is_absolute());

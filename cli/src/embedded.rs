@@ -25,8 +25,8 @@ pub fn folder(store: &Store) -> Result<PathBuf, Failure> {
     let root = Node::Directory { digest: tree::directory(&entries) };
     let path = StorePath::of_object(NAME, root.tree_digest(), &BTreeSet::new(), false)
         .expect("the constant name is a valid one");
-    if !store.database().is_valid(&path).map_err(sx_store::StoreError::from)? {
-        let temporary = store.new_build_folder();
+    if !store.hold(&path)? {
+        let temporary = store.new_build_folder()?;
         let written = write_all(&temporary).map_err(|source| Failure::io("write", &temporary, &source));
         let added = written.and_then(|()| Ok(store.add_source(&temporary, NAME, None)?));
         // Only a temporary copy; what can't be deleted now is deleted with the store.

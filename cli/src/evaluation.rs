@@ -55,11 +55,43 @@ impl Package {
     }
 }
 
+/// How to evaluate.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Exploring {
+    /// Show the whole trace of an error
+    #[arg(long)]
+    show_trace: bool,
+    /// Let the evaluation's values and expressions take so much memory, such as 500M or 2G [default: no limit]
+    #[arg(long, value_name = "SIZE", value_parser = crate::command::bytes)]
+    max_memory: Option<u64>,
+    /// Look `<NAME/…>` up in this folder, `<…>` if there is no name; may be given several times
+    #[arg(long, short = 'I', value_name = "NAME=DIR")]
+    include: Vec<String>,
+}
+
+impl Exploring {
+    /// How much of an error's trace to show.
+    pub const fn trace(&self) -> Trace {
+        if self.show_trace { Trace::Whole } else { Trace::Short }
+    }
+
+    /// Prefixes and absolute folders.
+    fn search_path(&self) -> Vec<(String, String)> {
+        let entry = |text: &String| {
+            let (prefix, folder) = text.split_once('=').unwrap_or(("", text));
+            // Only an empty path can't be made absolute; nothing is found in it.
+            let folder = std::path::absolute(folder).unwrap_or_else(|_| PathBuf::from(folder));
+            (prefix.to_owned(), folder.to_string_lossy().into_owned())
+        };
+        self.include.iter().map(entry).collect()
+    }
+}
+
 /// How to print a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// As far as it is evaluated.
-    Lazy,
+    /// All of it, but derivations by their paths and functions by their places.
+    Described,
     /// All of it.
     Strict,
     /// All of it, as JSON.
@@ -90,7 +122,7 @@ impl Session {
                 }
             };
             let bytes = match form {
-                Form::Lazy => evaluator.print(value, Depth::Known)?,
+                Form::Described => evaluator.print(value, Depth::Described)?,
                 Form::Strict => evaluator.print(value, Depth::Whole)?,
                 Form::Json => evaluator.to_json(value)?.0,
                 Form::Raw => evaluator.string_bytes(value)?.to_vec(),
@@ -108,8 +140,11 @@ impl Session {
                 None => Ok(Err(evaluator.attribute_names(value)?)),
             })?;
         let package = found.map_err(|names| {
-            let what = target.attribute.as_deref().unwrap_or("the expression");
-            let failure = Failure::new(Kind::Expression, format!("`{what}` is not a derivation"));
+            let what = target
+                .attribute
+                .as_ref()
+                .map_or("the expression".into(), |attribute| format!("`{attribute}`"));
+            let failure = Failure::new(Kind::Expression, format!("{what} is not a derivation"));
             if names.is_empty() {
                 return failure;
             }
@@ -120,7 +155,8 @@ impl Session {
         Ok((package, derivations))
     }
 
-    fn evaluate<R: Send>(
+    /// Evaluates the target, works with its value, and collects the derivations that were made.
+    pub fn evaluate<R: Send>(
         &self,
         target: &Target,
         work: impl for<'a> FnOnce(&Evaluator<'a>, Value<'a>, &[u8]) -> Outcome<'a, R> + Send,
@@ -137,7 +173,7 @@ impl Session {
             Source::Text(_, _, folder) => (folder.clone(), flake::tree_around(folder)),
         };
         let host = TreeHost::new(self.store(), tree, self.progress());
-        let options = Options { cancelled: Arc::clone(self.cancelled()), ..Options::default() };
+        let options = self.options(&target.exploring);
         let folder = folder.as_os_str().as_bytes();
         let result = evaluate(&host, &options, |evaluator| {
             let arguments = arguments(evaluator, target, folder)?;
@@ -153,8 +189,32 @@ impl Session {
             let value = evaluator.select_path(root, &path, &arguments)?;
             work(evaluator, value, folder)
         });
-        let result = result.map_err(|error| explain(&error, target))?;
+        let result = result.map_err(|error| explain(&error, &target.exploring))?;
         Ok((result, host.into_derivations()))
+    }
+
+    /// Gives `work` an evaluator that may read the tree around the current folder, and that folder.
+    pub fn explore<R: Send>(
+        &self,
+        exploring: &Exploring,
+        work: impl for<'a> FnOnce(&Evaluator<'a>, &[u8]) -> Outcome<'a, R> + Send,
+    ) -> Result<R, Failure> {
+        let folder = flake::current_folder()?;
+        let host = TreeHost::new(self.store(), flake::tree_around(&folder), self.progress());
+        let folder = folder.as_os_str().as_bytes();
+        evaluate(&host, &self.options(exploring), |evaluator| work(evaluator, folder))
+            .map_err(|error| explain(&error, exploring))
+    }
+
+    fn options(&self, exploring: &Exploring) -> Options {
+        Options {
+            cancelled: Arc::clone(self.cancelled()),
+            memory_limit_bytes: exploring
+                .max_memory
+                .map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
+            search_path: exploring.search_path(),
+            ..Options::default()
+        }
     }
 
     fn source(&self, target: &Target) -> Result<Source, Failure> {
@@ -235,25 +295,8 @@ fn package<'a>(
         let Some(value) = evaluator.find_attribute(value, name)? else { return Ok(None) };
         Ok(Some(evaluator.string_bytes(value)?.to_str_lossy().into_owned()))
     };
-    let image = match evaluator.find_attribute(value, "image")? {
-        None => None,
-        Some(image) => {
-            let (json, context) = evaluator.to_json(image)?;
-            let (mut mentioned, mut sources) = (Vec::new(), Vec::new());
-            // Only paths that the evaluator itself made are in a context.
-            let parse = |path: &str| StorePath::parse(path).expect("a context holds store paths");
-            for element in context.elements() {
-                match element {
-                    Element::Output { derivation, output } => {
-                        mentioned.push((parse(derivation), (*output).to_owned()))
-                    }
-                    Element::Object(path) => sources.push(parse(path)),
-                    Element::Closure(_) => {}
-                }
-            }
-            Some(Image { json: json.to_str_lossy().into_owned(), mentioned, sources })
-        }
-    };
+    let image = evaluator.find_attribute(value, "image")?;
+    let image = image.map(|image| collect_image(evaluator, image)).transpose()?;
     let derivation_name = output.derivation.name().trim_end_matches(".drv").to_owned();
     Ok(Package {
         name: text("pname")?.unwrap_or(derivation_name),
@@ -264,15 +307,41 @@ fn package<'a>(
     })
 }
 
-fn explain(error: &EvaluationError, target: &Target) -> Failure {
+/// What is known of a package, if the value is one.
+pub fn collect_package<'a>(evaluator: &Evaluator<'a>, value: Value<'a>) -> Outcome<'a, Option<Package>> {
+    let output = evaluator.derivation_output(value)?;
+    output.map(|output| package(evaluator, value, output)).transpose()
+}
+
+/// An attribute set as JSON, with all that it mentions.
+pub fn collect_image<'a>(evaluator: &Evaluator<'a>, value: Value<'a>) -> Outcome<'a, Image> {
+    let (json, context) = evaluator.to_json(value)?;
+    let (mut mentioned, mut sources) = (Vec::new(), Vec::new());
+    // Only paths that the evaluator itself made are in a context.
+    let parse = |path: &str| StorePath::parse(path).expect("a context holds store paths");
+    for element in context.elements() {
+        match element {
+            Element::Output { derivation, output } => {
+                mentioned.push((parse(derivation), (*output).to_owned()))
+            }
+            Element::Object(path) => sources.push(parse(path)),
+            Element::Closure(_) => {}
+        }
+    }
+    Ok(Image { json: json.to_str_lossy().into_owned(), mentioned, sources })
+}
+
+fn explain(error: &EvaluationError, exploring: &Exploring) -> Failure {
     let EvaluationError::Wrong(diagnostic) = error else {
         return Failure::new(Kind::Host, crate::failure::chain(error));
     };
     if diagnostic.kind() == ErrorKind::Cancelled {
         return Failure::new(Kind::Interrupted, "interrupted");
     }
-    let colour =
-        if std::io::stderr().is_terminal() && crate::has_colour() { Colour::On } else { Colour::Off };
-    let trace = if target.show_trace { Trace::Whole } else { Trace::Short };
-    Failure::new(Kind::Expression, diagnostic.render(colour, trace))
+    Failure::new(Kind::Expression, diagnostic.render(colour(), exploring.trace()))
+}
+
+/// Whether errors are coloured.
+pub fn colour() -> Colour {
+    if std::io::stderr().is_terminal() && crate::has_colour() { Colour::On } else { Colour::Off }
 }

@@ -21,6 +21,10 @@ pub enum Kind {
     Build,
     /// The host doesn't give what sx needs: namespaces, a writable folder, room on the disk.
     Host,
+    /// The store is damaged.
+    Damage,
+    /// The answer to the question is no.
+    No,
     /// The user called it off.
     Interrupted,
 }
@@ -34,6 +38,8 @@ impl Kind {
             Self::Source => 4,
             Self::Build => 5,
             Self::Host => 6,
+            Self::Damage => 7,
+            Self::No => 1,
             Self::Interrupted => 130,
         }
     }
@@ -128,17 +134,32 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self::new(Kind::Host, chain(&error)).about_cause(&error)
+        match &error {
+            StoreError::Interrupted => Self::new(Kind::Interrupted, "interrupted"),
+            StoreError::Database(cause) if cause.is_damage() => Self::new(Kind::Damage, chain(&error))
+                .hint("`sx store verify --repair` makes a new database from the store's objects"),
+            _ => Self::new(Kind::Host, chain(&error)).about_cause(&error),
+        }
     }
 }
 
 impl From<ExportError> for Failure {
     fn from(error: ExportError) -> Self {
         let kind = match &error {
-            ExportError::Config(_) => Kind::Expression,
+            ExportError::Config(_)
+            | ExportError::Conflict { .. }
+            | ExportError::StoreReference { .. }
+            | ExportError::BadFile { .. } => Kind::Expression,
+            ExportError::BadLevel { .. } | ExportError::DockerZstd => Kind::Usage,
             _ => Kind::Host,
         };
-        Self::new(kind, chain(&error)).about_cause(&error)
+        let failure = Self::new(kind, chain(&error)).about_cause(&error);
+        match error {
+            ExportError::StoreReference { .. } => {
+                failure.hint("packages that refer to store paths need `--layout store`")
+            }
+            _ => failure,
+        }
     }
 }
 
@@ -146,7 +167,9 @@ impl From<RealiseError> for Failure {
     fn from(error: RealiseError) -> Self {
         let name = error.derivation.name().trim_end_matches(".drv").to_owned();
         let kind = match &*error.failure {
-            realise::Failure::Interrupted => return Self::new(Kind::Interrupted, "interrupted"),
+            realise::Failure::Interrupted | realise::Failure::Store(StoreError::Interrupted) => {
+                return Self::new(Kind::Interrupted, "interrupted");
+            }
             realise::Failure::Sandbox { reason: SandboxError::Interrupted, .. } => {
                 return Self::new(Kind::Interrupted, "interrupted");
             }

@@ -59,9 +59,8 @@ impl<'a> TreeHost<'a> {
         let base =
             components.next().and_then(|base| base.as_os_str().to_str()).ok_or(HostError::Forbidden)?;
         let object = StorePath::parse_base_name(base).map_err(|_| HostError::NotFound)?;
-        let is_valid =
-            self.store.database().is_valid(&object).map_err(|error| HostError::Failed(error.into()))?;
-        if !is_valid {
+        // What was read once may be mentioned by what this evaluation makes.
+        if !self.store.hold(&object).map_err(|error| HostError::Failed(error.into()))? {
             return Err(HostError::NotBuilt);
         }
         Ok(self.store.location(&object).join(components.as_path()))

@@ -10,7 +10,9 @@ mod evaluation;
 mod failure;
 mod flake;
 mod host;
+mod image;
 mod progress;
+mod registry;
 mod session;
 
 use clap::Parser;

@@ -85,6 +85,9 @@ impl Progress {
                     state.total = Some(bar);
                 }
             }
+            Event::Waiting(derivation) => {
+                self.tell(&format!("sx: waiting for {}, which is being built", name(derivation)));
+            }
             Event::Started(derivation) => {
                 let bar = self.live.as_ref().map(|live| {
                     let bar = live.insert(0, ProgressBar::no_length());
@@ -109,6 +112,10 @@ impl Progress {
                 let time = time.unwrap_or_default();
                 self.tell(&format!("sx: {verb} {}{time} ({finished}/{planned})", name(derivation)));
             }
+            Event::Kept { derivation, folder } => {
+                let line = format!("sx: the failed build of {} is in {}", name(derivation), folder.display());
+                self.print(&line);
+            }
             Event::Failed(derivation) => {
                 end(&mut state, derivation);
                 self.tell(&format!("sx: {} failed", name(derivation)));
@@ -124,8 +131,8 @@ impl Progress {
         }
     }
 
-    /// Prints a line of the log that takes the live display's place.
-    fn tell(&self, line: &str) {
+    /// Prints a line of the log that takes the live display's place, unless it has to be quiet.
+    pub fn tell(&self, line: &str) {
         if self.live.is_none() && self.verbosity > Verbosity::Quiet {
             self.print(line);
         }

@@ -7,6 +7,7 @@ use crate::evaluation::Derivations;
 use crate::failure::{Failure, Kind};
 use crate::progress::Progress;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use std::time::Duration;
 use sx_derivation::StorePath;
 use sx_source::fetch::Proxies;
 use sx_source::{FetchOptions, apt};
-use sx_store::realise::Plan;
+use sx_store::realise::{AfterFailure, FailedBuilds, Plan};
 use sx_store::sandbox::Limits;
 use sx_store::{Realiser, Store};
 
@@ -33,8 +34,7 @@ impl Session {
     pub fn new(general: &General) -> Result<Self, Failure> {
         let environment = Environment::read();
         let configuration = Configuration::read(&environment)?;
-        let folder = configuration.store_folder(general.store.as_deref(), &environment)?;
-        let store = Store::open(&folder)?;
+        let store = Store::open(&Self::store_folder(general)?)?;
         let progress = Progress::new(general.verbosity(), environment.text("TERM").as_deref());
         let cancelled = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&cancelled);
@@ -49,6 +49,12 @@ impl Session {
         Ok(Self { store, environment, configuration, progress, cancelled })
     }
 
+    /// The folder of the store that a session would open.
+    pub fn store_folder(general: &General) -> Result<PathBuf, Failure> {
+        let environment = Environment::read();
+        Configuration::read(&environment)?.store_folder(general.store.as_deref(), &environment)
+    }
+
     /// The store.
     pub const fn store(&self) -> &Store {
         &self.store
@@ -57,6 +63,11 @@ impl Session {
     /// The display.
     pub const fn progress(&self) -> &Progress {
         &self.progress
+    }
+
+    /// The environment as it was at the start.
+    pub const fn environment(&self) -> &Environment {
+        &self.environment
     }
 
     /// The flag that ends everything.
@@ -77,8 +88,27 @@ impl Session {
             // What failed by itself tells more than what was interrupted because of it.
             let first =
                 errors.iter().position(|error| !matches!(*error.failure, sx_store::Failure::Interrupted));
-            errors.swap_remove(first.unwrap_or(0)).into()
+            let last: Failure = errors.remove(first.unwrap_or(0)).into();
+            // With `--keep-going` there may be several; the one that ends this process comes last.
+            for error in
+                errors.into_iter().filter(|error| !matches!(*error.failure, sx_store::Failure::Interrupted))
+            {
+                self.progress.print(Failure::from(error).render(crate::has_colour()).trim_end());
+            }
+            last
         })
+    }
+
+    /// Builds damaged objects again. Gives those that can't be had so.
+    pub fn rebuild(
+        &self,
+        building: &Building,
+        damaged: &BTreeSet<StorePath>,
+    ) -> Vec<(StorePath, sx_store::Failure)> {
+        let failures =
+            self.with_realiser(building, &Derivations::new(), |realiser| realiser.rebuild(damaged));
+        self.progress.clear();
+        failures
     }
 
     /// What realising would do.
@@ -112,6 +142,8 @@ impl Session {
             jobs,
             cores: building.cores.map_or(processors, usize::from),
             limits,
+            after_failure: if building.keep_going { AfterFailure::GoOn } else { AfterFailure::Stop },
+            failed_builds: if building.keep_failed { FailedBuilds::Keep } else { FailedBuilds::Delete },
             events: &events,
             cancelled: &self.cancelled,
         };

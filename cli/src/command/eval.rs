@@ -11,7 +11,7 @@ use clap::Args;
 pub struct Arguments {
     #[command(flatten)]
     target: Target,
-    /// Evaluate lists and attribute sets to the bottom
+    /// Print derivations as the attribute sets that they are, functions without their places
     #[arg(long)]
     strict: bool,
     /// Print JSON
@@ -30,7 +30,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
         (true, ..) => Form::Json,
         (_, true, _) => Form::Raw,
         (_, _, true) => Form::Strict,
-        _ => Form::Lazy,
+        _ => Form::Described,
     };
     session.print(&session.value(&arguments.target, arguments.apply.as_deref(), form)?)
 }

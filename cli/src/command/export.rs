@@ -1,35 +1,58 @@
 //! `sx export`
 
 use super::{Building, Target};
-use crate::evaluation::Package;
-use crate::failure::{Failure, Kind, chain};
+use crate::failure::Failure;
 use crate::session::Session;
 use clap::{Args, ValueEnum};
-use std::path::PathBuf;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use sx_derivation::StorePath;
-use sx_export::{Compression, Export, ImageConfig, Object, Reference};
+use sx_export::{Compression, Export, ImageConfig, Reference};
 
-/// Write a package and what it refers to as an OCI image
+/// Write packages and what they refer to as an OCI image
 ///
-/// What a container of it runs is the package's attribute `image`: entrypoint, cmd (lists), env, labels (sets), workingDir,
-/// user (strings), exposedPorts, volumes (lists), stopSignal (a string). Options come over it.
+/// ATTRIBUTE is a package, or an image of the language (`lib.image { … }`). Of several packages the first says what a
+/// container runs: its attribute `image` has entrypoint, cmd (lists), env, labels (sets), workingDir, user (strings),
+/// exposedPorts, volumes (lists), stopSignal (a string). Options come over it.
 #[derive(Debug, Args)]
 #[command(long_about)]
 pub struct Arguments {
     #[command(flatten)]
-    target: Target,
-    #[command(flatten)]
-    building: Building,
+    image: ImageArguments,
     /// Where to write it
     #[arg(long, short, value_name = "FILE", required_unless_present = "dry_run")]
     output: Option<PathBuf>,
     /// What to write
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// How to pack the layers
-    #[arg(long, value_enum, default_value_t)]
-    compression: Packing,
-    /// Name and tag of the image [default: sx/ and the package's name, its version]
+    /// Print JSON: digests and sizes of the image and its layers
+    #[arg(long)]
+    json: bool,
+}
+
+/// What an image is made of and how: the options of all verbs that make one.
+#[derive(Debug, Args)]
+pub struct ImageArguments {
+    #[command(flatten)]
+    target: Target,
+    /// More packages for the same image
+    #[arg(value_name = "ATTRIBUTE", id = "more")]
+    more: Vec<String>,
+    #[command(flatten)]
+    pub building: Building,
+    /// Where the image has its packages [default: what the image says, or store]
+    #[arg(long, value_enum)]
+    layout: Option<Layout>,
+    /// How to pack the layers [default: gzip; none for a tar]
+    #[arg(long, value_enum)]
+    compression: Option<Packing>,
+    /// How well to pack: 1 to 12 for gzip, 1 to 19 for zstd
+    #[arg(long, value_name = "NUMBER")]
+    level: Option<i32>,
+    /// Threads that pack; the bytes don't depend on them [default: the number of cores]
+    #[arg(long, value_name = "NUMBER")]
+    threads: Option<NonZeroUsize>,
+    /// Name and tag of the image [default: what the image says, or sx/ and the package's name, its version]
     #[arg(long, short, value_name = "NAME:TAG")]
     reference: Option<Reference>,
     /// The program and its first arguments, a word each time it is given
@@ -50,24 +73,33 @@ pub struct Arguments {
     /// Folder that the program starts in
     #[arg(long, value_name = "DIR")]
     working_dir: Option<String>,
-    /// Print JSON: digests and sizes of the image and its layers
-    #[arg(long)]
-    json: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// One file, both an OCI archive and a docker archive
     #[default]
     Archive,
     /// A folder in the OCI layout
     Layout,
+    /// A docker archive alone
+    Docker,
+    /// The image's files alone, as one tar
+    Tar,
 }
 
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Layout {
+    /// At their store paths, with links to their programs in /bin
+    Store,
+    /// Their files at /bin, /lib and so on, for packages that refer to no store path
+    Root,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
 enum Packing {
-    #[default]
     Gzip,
+    Zstd,
     None,
 }
 
@@ -77,81 +109,100 @@ fn pair(text: &str) -> Result<(String, String), String> {
 }
 
 pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
-    let (package, derivations) = session.package(&arguments.target)?;
-    let mut wanted = package.wanted();
-    wanted.extend(package.image.iter().flat_map(|image| image.mentioned.iter().cloned()));
-    if arguments.building.dry_run {
-        let plan = session.plan(&arguments.building, &derivations, &wanted)?;
-        let builds: Vec<String> = plan.builds.iter().map(ToString::to_string).collect();
-        return if builds.is_empty() { Ok(()) } else { session.print(&builds.join("\n")) };
-    }
-    // Checked before anything is built: a wrong name shouldn't cost an hour.
-    config(arguments, &package, str::to_owned)?;
-    let paths = session.realise(&arguments.building, &derivations, &wanted)?;
-    let realised: Vec<(String, String)> = wanted
-        .iter()
-        .zip(&paths)
-        .map(|((derivation, output), path)| {
-            Ok((derivation.placeholder(output)?.to_string(), path.to_string()))
-        })
-        .collect::<Result<_, sx_derivation::store_path::StorePathError>>()
-        .map_err(sx_store::StoreError::from)?;
-    let fill_in = |text: &str| {
-        realised.iter().fold(text.to_owned(), |text, (placeholder, path)| text.replace(placeholder, path))
+    let format = match arguments.format {
+        Format::Archive => sx_export::Format::Archive,
+        Format::Layout => sx_export::Format::Layout,
+        Format::Docker => sx_export::Format::Docker,
+        Format::Tar => sx_export::Format::Tree,
     };
-    let config = config(arguments, &package, fill_in)?;
-    let sources = package.image.iter().flat_map(|image| &image.sources);
-    let roots: Vec<&StorePath> = paths.iter().chain(sources).collect();
-    let objects = session.store().closure_in_order(roots)?.into_iter().map(|path| {
-        let location = session.store().location(&path);
-        Object { path, location }
-    });
-    let reference = arguments
-        .reference
-        .clone()
-        .unwrap_or_else(|| Reference::of_package(&package.name, package.version.as_deref()));
-    let export = Export {
-        objects: objects.collect(),
-        reference,
-        config,
-        compression: match arguments.compression {
-            Packing::Gzip => Compression::Gzip,
-            Packing::None => Compression::None,
-        },
-        format: match arguments.format {
-            Format::Archive => sx_export::Format::Archive,
-            Format::Layout => sx_export::Format::Layout,
-        },
-    };
+    let Some(export) = arguments.image.realise(session, format)? else { return Ok(()) };
     let output = arguments.output.as_deref().expect("clap asks for it unless it is a dry run");
     let report = export.write(output).map_err(Failure::from)?;
     if arguments.json {
         return session.print_json(&report);
     }
-    session.print(&format!("{}@{}", report.reference, report.manifest_digest))
+    // What has no manifest has one layer, or an id.
+    let digest = report.manifest_digest.or(report.image_id);
+    let digest = digest.or_else(|| report.layers.first().map(|layer| layer.digest.clone()));
+    session.print(&format!("{}@{}", report.reference, digest.unwrap_or_default()))
 }
 
-/// What a container runs: the package's attribute `image`, placeholders filled in, then the options.
-fn config(
-    arguments: &Arguments,
-    package: &Package,
-    fill_in: impl Fn(&str) -> String,
-) -> Result<ImageConfig, Failure> {
-    let failed = |error| Failure::new(Kind::Expression, chain(&error));
-    let mut config = match &package.image {
-        Some(image) => ImageConfig::from_json(&fill_in(&image.json)).map_err(failed)?,
-        None => ImageConfig::default(),
-    };
-    if !arguments.entrypoint.is_empty() {
-        config.entrypoint.clone_from(&arguments.entrypoint);
+impl ImageArguments {
+    /// Realises what the image needs. For a dry run prints what would be built, and gives nothing.
+    pub fn realise(&self, session: &Session, format: sx_export::Format) -> Result<Option<Export>, Failure> {
+        let request = session.image(&self.target, &self.more)?;
+        let wanted = request.wanted();
+        if self.building.dry_run {
+            let plan = session.plan(&self.building, &request.derivations, &wanted)?;
+            let builds: Vec<String> = plan.builds.iter().map(ToString::to_string).collect();
+            if !builds.is_empty() {
+                session.print(&builds.join("\n"))?;
+            }
+            return Ok(None);
+        }
+        // Checked before anything is built: a wrong name shouldn't cost an hour.
+        let mut spec = request.spec(str::to_owned)?;
+        self.adjust(&mut spec.config);
+        spec.check()?;
+        request.reference(&spec)?;
+        let paths = session.realise(&self.building, &request.derivations, &wanted)?;
+        let image = session.realised_image(&request, &paths, |config| self.adjust(config))?;
+        let processors = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let tree = format == sx_export::Format::Tree;
+        Ok(Some(Export {
+            roots: image.spec.roots()?,
+            files: image.spec.files(|text| locate(session, text))?,
+            layout: match self.layout {
+                Some(Layout::Store) => sx_export::Layout::Store,
+                Some(Layout::Root) => sx_export::Layout::Root,
+                None => image.spec.layout().unwrap_or_default(),
+            },
+            objects: image.objects,
+            reference: self.reference.clone().unwrap_or(image.reference),
+            config: image.spec.config,
+            compression: match self.compression {
+                Some(Packing::Gzip) => Compression::Gzip,
+                Some(Packing::Zstd) => Compression::Zstd,
+                Some(Packing::None) => Compression::None,
+                None if tree => Compression::None,
+                None => Compression::default(),
+            },
+            level: self.level,
+            format,
+            threads: self.threads.unwrap_or(processors),
+            cache: cache(session.store().folder()),
+        }))
     }
-    if !arguments.cmd.is_empty() {
-        config.cmd.clone_from(&arguments.cmd);
+
+    fn adjust(&self, config: &mut ImageConfig) {
+        if !self.entrypoint.is_empty() {
+            config.entrypoint.clone_from(&self.entrypoint);
+        }
+        if !self.cmd.is_empty() {
+            config.cmd.clone_from(&self.cmd);
+        }
+        config.env.extend(self.env.iter().cloned());
+        config.labels.extend(self.label.iter().cloned());
+        config.user = self.user.clone().or(config.user.take());
+        config.working_dir = self.working_dir.clone().or(config.working_dir.take());
     }
-    config.env.extend(arguments.env.iter().cloned());
-    config.labels.extend(arguments.label.iter().cloned());
-    config.user = arguments.user.clone().or(config.user);
-    config.working_dir = arguments.working_dir.clone().or(config.working_dir);
-    config.check().map_err(failed)?;
-    Ok(config)
+}
+
+/// The folder of kept layers; without one that can be written, none are kept.
+fn cache(store: &Path) -> Option<PathBuf> {
+    let folder = store.join("layers");
+    let made = std::fs::create_dir_all(&folder);
+    let is_writable = || rustix::fs::access(&folder, rustix::fs::Access::WRITE_OK).is_ok();
+    (made.is_ok() && is_writable()).then_some(folder)
+}
+
+/// The file that a store path, or a path below one, names: in the same object, links followed.
+fn locate(session: &Session, text: &str) -> Option<PathBuf> {
+    let base = text.strip_prefix(sx_derivation::store_path::STORE_FOLDER)?.strip_prefix('/')?;
+    let (base, below) = base.split_once('/').unwrap_or((base, ""));
+    let object = session.store().location(&StorePath::parse_base_name(base).ok()?);
+    let object = std::fs::canonicalize(object).ok()?;
+    let file = if below.is_empty() { object.clone() } else { object.join(below) };
+    let file = std::fs::canonicalize(file).ok()?;
+    (file.starts_with(&object) && file.is_file()).then_some(file)
 }

@@ -1,10 +1,24 @@
 //! The verbs, and the options that they share.
 
 mod completions;
+mod doc;
 mod eval;
 mod export;
+mod gc;
+mod log;
+mod object;
+mod path_info;
+mod pull;
+mod push;
+mod quantity;
 mod realise;
+mod repl;
+mod store;
+mod why_depends;
 
+pub use quantity::bytes;
+
+use crate::evaluation::Exploring;
 use crate::failure::Failure;
 use crate::progress::Verbosity;
 use crate::session::Session;
@@ -25,13 +39,22 @@ pub struct Arguments {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 success, 2 usage or configuration, 3 the expression, 4 a source, 5 a build, \
-                          6 the host or the store, 130 interrupted";
+                          6 the host or the store, 7 a damaged store, 130 interrupted";
 
 #[derive(Debug, Subcommand)]
 enum Verb {
     Eval(eval::Arguments),
+    Repl(repl::Arguments),
+    Doc(doc::Arguments),
     Realise(realise::Arguments),
     Export(Box<export::Arguments>),
+    Push(Box<push::Arguments>),
+    Pull(pull::Arguments),
+    Gc(gc::Arguments),
+    Store(store::Arguments),
+    Log(log::Arguments),
+    PathInfo(path_info::Arguments),
+    WhyDepends(why_depends::Arguments),
     Completions(completions::Arguments),
 }
 
@@ -61,7 +84,7 @@ impl General {
 }
 
 /// What to evaluate.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Target {
     /// Path of attributes, such as pkgs.hello
     #[arg(value_name = "ATTRIBUTE")]
@@ -78,9 +101,8 @@ pub struct Target {
     /// Give the function that the expression is an argument: a name and a string
     #[arg(long, num_args = 2, value_names = ["NAME", "STRING"])]
     pub argstr: Vec<String>,
-    /// Show the whole trace of an error
-    #[arg(long)]
-    pub show_trace: bool,
+    #[command(flatten)]
+    pub exploring: Exploring,
 }
 
 /// How to realise.
@@ -107,6 +129,12 @@ pub struct Building {
     /// Print what would be built, and stop
     #[arg(long)]
     pub dry_run: bool,
+    /// After a failure, go on with what doesn't need it
+    #[arg(long)]
+    pub keep_going: bool,
+    /// Leave the folders of failed builds for you to look at, in the store's folder `failed`
+    #[arg(long)]
+    pub keep_failed: bool,
 }
 
 /// Runs the verb.
@@ -114,8 +142,17 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let Arguments { general, verb } = arguments;
     match verb {
         Verb::Eval(arguments) => eval::run(&Session::new(&general)?, &arguments),
+        Verb::Repl(arguments) => repl::run(&Session::new(&general)?, &arguments),
+        Verb::Doc(arguments) => doc::run(&arguments),
         Verb::Realise(arguments) => realise::run(&Session::new(&general)?, &arguments),
         Verb::Export(arguments) => export::run(&Session::new(&general)?, &arguments),
+        Verb::Push(arguments) => push::run(&Session::new(&general)?, &arguments),
+        Verb::Pull(arguments) => pull::run(&Session::new(&general)?, &arguments),
+        Verb::Gc(arguments) => gc::run(&Session::new(&general)?, &arguments),
+        Verb::Store(arguments) => store::run(&general, &arguments),
+        Verb::Log(arguments) => log::run(&Session::new(&general)?, &arguments),
+        Verb::PathInfo(arguments) => path_info::run(&Session::new(&general)?, &arguments),
+        Verb::WhyDepends(arguments) => why_depends::run(&Session::new(&general)?, &arguments),
         Verb::Completions(arguments) => completions::run(&arguments),
     }
 }

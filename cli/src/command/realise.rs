@@ -18,6 +18,12 @@ pub struct Arguments {
     /// Print JSON: the derivation, each output's store path, and where it lies on disk
     #[arg(long)]
     json: bool,
+    /// Make a link to the output here, which keeps it from being collected
+    #[arg(long, short, value_name = "LINK")]
+    out_link: Option<PathBuf>,
+    /// Make a link with this name in the store's folder `roots`, which keeps the output from being collected
+    #[arg(long, value_name = "NAME", value_parser = root_name)]
+    root: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -40,6 +46,13 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
     }
     let wanted = package.wanted();
     let paths = session.realise(&arguments.building, &derivations, &wanted)?;
+    if let (Some(link), [path]) = (&arguments.out_link, &paths[..]) {
+        let link = std::path::absolute(link).map_err(|error| Failure::io("find", link, &error))?;
+        session.store().add_result(&link, path)?;
+    }
+    if let (Some(name), [path]) = (&arguments.root, &paths[..]) {
+        session.store().add_root(name, path)?;
+    }
     if !arguments.json {
         let lines: Vec<String> = paths.iter().map(ToString::to_string).collect();
         return session.print(&lines.join("\n"));
@@ -51,6 +64,16 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
     });
     let report = Report { derivation: package.derivation.to_string(), outputs: outputs.collect() };
     session.print_json(&report)
+}
+
+/// Refuses what would lie elsewhere or among the store's own.
+fn root_name(text: &str) -> Result<String, String> {
+    let is_plain = !text.is_empty() && !text.starts_with('.') && !text.contains('/') && text != "results";
+    if is_plain {
+        Ok(text.to_owned())
+    } else {
+        Err("expected a name without `/`, not beginning with a dot".into())
+    }
 }
 
 #[derive(Serialize)]

@@ -1,0 +1,181 @@
+//! `sx gc`
+
+use super::quantity::{age, bytes, show_bytes};
+use crate::failure::{Failure, Kind};
+use crate::session::Session;
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+use sx_store::collect::{Collection, Mode};
+use sx_store::root::{Root, RootKind};
+
+/// Delete what no root needs from the store, beside builds that run
+///
+/// Roots are links in the store's folder `roots`, links that `sx realise --out-link` made, and what running processes
+/// use. Only outputs and sources that these refer to are kept: tools that were needed to build them go.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    part: Option<Part>,
+    /// Print what would be deleted, with sizes in bytes, and stop
+    #[arg(long)]
+    dry_run: bool,
+    /// Stop when objects of so many bytes are deleted: 4096, 64K, 500M, 2G
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    max_freed: Option<u64>,
+    /// Only objects that came into the store longer ago than this: 45s, 90m, 12h, 30d
+    #[arg(long, value_name = "AGE", value_parser = age)]
+    older_than: Option<Duration>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Part {
+    Roots(RootArguments),
+}
+
+/// Print the roots, or why an object is alive
+#[derive(Debug, Args)]
+struct RootArguments {
+    /// Print only what keeps this alive, and the references from there to it
+    #[arg(value_name = "PATH")]
+    path: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    freed_bytes: u64,
+    objects: Vec<ObjectReport>,
+    strays: Vec<StrayReport>,
+    alive: usize,
+    failures: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct ObjectReport {
+    path: String,
+    size_bytes: u64,
+}
+
+#[derive(Serialize)]
+struct StrayReport {
+    place: PathBuf,
+    size_bytes: u64,
+}
+
+pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
+    if let Some(Part::Roots(arguments)) = &arguments.part {
+        return roots(session, arguments);
+    }
+    let collection = Collection {
+        mode: if arguments.dry_run { Mode::DryRun } else { Mode::Delete },
+        max_freed_bytes: arguments.max_freed,
+        older_than: arguments.older_than.and_then(|age| SystemTime::now().checked_sub(age)),
+    };
+    let collected = session.store().collect(&collection, session.cancelled())?;
+    let objects = collected.objects.iter();
+    let report = Report {
+        freed_bytes: collected.freed_bytes(),
+        objects: objects
+            .map(|(path, size)| ObjectReport { path: path.to_string(), size_bytes: *size })
+            .collect(),
+        strays: collected
+            .strays
+            .iter()
+            .map(|(place, size)| StrayReport { place: place.clone(), size_bytes: *size })
+            .collect(),
+        alive: collected.alive,
+        failures: collected
+            .failures
+            .iter()
+            .map(|(place, error)| format!("{}: {error}", place.display()))
+            .collect(),
+    };
+    if arguments.json {
+        session.print_json(&report)?;
+    } else {
+        if arguments.dry_run {
+            let objects =
+                report.objects.iter().map(|object| format!("{}\t{}", object.size_bytes, object.path));
+            let strays =
+                report.strays.iter().map(|stray| format!("{}\t{}", stray.size_bytes, stray.place.display()));
+            let lines: Vec<String> = objects.chain(strays).collect();
+            if !lines.is_empty() {
+                session.print(&lines.join("\n"))?;
+            }
+        }
+        let verb = if arguments.dry_run { "would free" } else { "freed" };
+        session.progress().tell(&format!(
+            "sx: {verb} {}: {} objects, {} other files; {} objects are needed",
+            show_bytes(report.freed_bytes),
+            report.objects.len(),
+            report.strays.len(),
+            report.alive,
+        ));
+    }
+    match report.failures.first() {
+        None => Ok(()),
+        Some(first) => {
+            let count = report.failures.len();
+            Err(Failure::new(Kind::Host, format!("{count} files could not be deleted, the first is {first}")))
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct RootsReport {
+    roots: Vec<RootReport>,
+}
+
+#[derive(Serialize)]
+struct RootReport {
+    kind: &'static str,
+    /// The link's place or the process's number.
+    name: String,
+    path: String,
+    /// From the root's object to the one asked for.
+    references: Vec<String>,
+}
+
+fn roots(session: &Session, arguments: &RootArguments) -> Result<(), Failure> {
+    let mut found: Vec<RootReport> = Vec::new();
+    match &arguments.path {
+        None => {
+            found.extend(session.store().roots()?.into_iter().map(|root| report(root, Vec::new())));
+        }
+        Some(text) => {
+            let path = super::object::named(session, text)?;
+            for (root, chain) in session.store().why_alive(&path)? {
+                // That we look at it now is no reason.
+                if root.kind != RootKind::Process(std::process::id()) {
+                    found.push(report(root, chain.iter().map(ToString::to_string).collect()));
+                }
+            }
+        }
+    }
+    if arguments.json {
+        return session.print_json(&RootsReport { roots: found });
+    }
+    let show = |root: RootReport| match root.references.is_empty() {
+        true => format!("{} {}\t{}", root.kind, root.name, root.path),
+        false => format!("{} {}\n  {}", root.kind, root.name, root.references.join("\n  ")),
+    };
+    let lines: Vec<String> = found.into_iter().map(show).collect();
+    if lines.is_empty() { Ok(()) } else { session.print(&lines.join("\n")) }
+}
+
+fn report(root: Root, references: Vec<String>) -> RootReport {
+    let (kind, name) = match root.kind {
+        RootKind::Link(place) => ("link", place.display().to_string()),
+        RootKind::Result(place) => ("result", place.display().to_string()),
+        RootKind::Process(number) => ("process", number.to_string()),
+    };
+    RootReport { kind, name, path: root.path.to_string(), references }
+}

@@ -1,0 +1,42 @@
+//! `sx push`
+
+use super::export::ImageArguments;
+use crate::failure::Failure;
+use crate::registry::RegistryArguments;
+use crate::session::Session;
+use clap::Args;
+use sx_export::Reference;
+use sx_registry::Address;
+
+/// Send an image of packages to a registry, as far as it isn't there
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    image: ImageArguments,
+    /// Where to
+    #[arg(long, value_name = "HOST/NAME:TAG")]
+    to: String,
+    /// Repository of the same registry that layers may be taken from; may be given several times
+    #[arg(long, value_name = "NAME")]
+    mount_from: Vec<String>,
+    #[command(flatten)]
+    registry: RegistryArguments,
+}
+
+pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
+    let address: Address = arguments.to.parse()?;
+    let Some(mut export) = arguments.image.realise(session, sx_export::Format::Layout)? else {
+        return Ok(());
+    };
+    let name = format!("{}/{}", address.registry, address.repository);
+    export.reference = Reference::new(&name, &address.tag).map_err(sx_registry::RegistryError::from)?;
+    let folder = session.store().new_build_folder()?;
+    let report = export.write(&folder)?;
+    let mounts = arguments.mount_from.clone();
+    let pushed = session.with_registry(&arguments.registry, &address, mounts, |client| client.push(&folder));
+    // Only a temporary copy; what can't be deleted now is deleted with the store.
+    let _ = sx_store::object::remove(&folder);
+    let pushed = pushed?;
+    session.progress().tell(&format!("sx: sent {} blobs, {} bytes", pushed.sent, pushed.sent_bytes));
+    session.print(&format!("{}@{}", report.reference, pushed.manifest_digest))
+}

@@ -1,0 +1,101 @@
+//! How `sx push` and `sx pull` talk to registries: certificates, credentials, what is shown.
+
+use crate::failure::{Failure, Kind, chain};
+use crate::session::Session;
+use clap::Args;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use sx_registry::{Address, Client, CredentialFiles, Event, Insecure, Options, RegistryError};
+
+/// Options of every verb that talks to a registry.
+#[derive(Debug, Args)]
+pub struct RegistryArguments {
+    /// Talk plain HTTP to a registry that isn't on this machine
+    #[arg(long)]
+    plain_http: bool,
+    /// File with names and passwords, in the form of Docker's config.json, before the usual ones
+    #[arg(long, value_name = "FILE")]
+    auth_file: Option<PathBuf>,
+    /// Blobs that are transferred at a time
+    #[arg(long, value_name = "NUMBER", default_value = "4")]
+    parallel: NonZeroUsize,
+    /// How often each request is tried
+    #[arg(long, value_name = "NUMBER", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
+    attempts: u32,
+}
+
+/// Where distributions keep the authorities that TLS trusts, in one file.
+const CERTIFICATES: [&str; 5] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+impl Session {
+    /// Works with the repository that an address names.
+    pub fn with_registry<T>(
+        &self,
+        arguments: &RegistryArguments,
+        address: &Address,
+        mount_from: Vec<String>,
+        work: impl FnOnce(&Client<'_>) -> Result<T, RegistryError>,
+    ) -> Result<T, Failure> {
+        let environment = self.environment();
+        let below =
+            |variable: &str, rest: &str| environment.get(variable).map(|base| PathBuf::from(base).join(rest));
+        let files = [
+            arguments.auth_file.clone(),
+            environment.get("REGISTRY_AUTH_FILE").map(PathBuf::from),
+            below("XDG_RUNTIME_DIR", "containers/auth.json"),
+            below("XDG_CONFIG_HOME", "containers/auth.json"),
+            below("HOME", ".config/containers/auth.json"),
+            below("DOCKER_CONFIG", "config.json"),
+            below("HOME", ".docker/config.json"),
+        ];
+        let given = environment.get("SSL_CERT_FILE").map(PathBuf::from);
+        let options = Options {
+            insecure: if arguments.plain_http { Insecure::Allowed } else { Insecure::Refused },
+            credentials: CredentialFiles(files.into_iter().flatten().collect()).find(address)?,
+            certificate_files: given.into_iter().chain(CERTIFICATES.iter().map(PathBuf::from)).collect(),
+            parallel: arguments.parallel,
+            attempts: arguments.attempts,
+            mount_from,
+        };
+        let show = |event: Event| {
+            let (verb, digest, size) = match event {
+                Event::Begun { digest, size } => ("moving", digest, format!(", {size} bytes")),
+                Event::Finished { digest } => ("moved", digest, String::new()),
+                Event::Present { digest } => ("already there:", digest, String::new()),
+                Event::Moved { digest, bytes } => ("moving", digest, format!(", {bytes} bytes so far")),
+            };
+            self.progress().tell(&format!("sx: {verb} {}{size}", &digest.digits()[..12]));
+        };
+        let client = Client::new(address.clone(), options, &show, self.cancelled())?;
+        Ok(work(&client)?)
+    }
+}
+
+impl From<RegistryError> for Failure {
+    fn from(error: RegistryError) -> Self {
+        let kind = match &error {
+            RegistryError::NoRegistry(_)
+            | RegistryError::Reference(_)
+            | RegistryError::Digest(_)
+            | RegistryError::Credentials { .. }
+            | RegistryError::Denied { .. } => Kind::Usage,
+            RegistryError::File { .. } | RegistryError::Layout(_) | RegistryError::Certificates(_) => {
+                Kind::Host
+            }
+            RegistryError::Interrupted => Kind::Interrupted,
+            _ => Kind::Source,
+        };
+        let failure = Self::new(kind, chain(&error));
+        match error {
+            RegistryError::Denied { .. } => failure
+                .hint("log in with `podman login` or `docker login`, or name a file with `--auth-file`"),
+            _ => failure,
+        }
+    }
+}

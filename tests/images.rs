@@ -1,0 +1,218 @@
+//! Images of every kind in the hands of other people's tools: merged roots, images of the language, each format.
+
+use crate::containers::{is_root, limits, podman, same, scratch, skopeo};
+use crate::harness::{Test, output, repository, sx};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// The package set in an expression, when the working folder is the repository.
+const PACKAGES: &str = "let bootstrap = import ./bootstrap; pkgs = import ./pkgs { inherit bootstrap; }; in";
+
+pub fn tests() -> Vec<Test> {
+    let buildah: &[&str] =
+        if is_root() { &["buildah", "podman", "runc"] } else { &["buildah", "podman", "runc", "newuidmap"] };
+    let test = |name, requires, run| Test { name, requires, run };
+    vec![
+        test(
+            "images::a_containerfile_compiles_a_program_from_images_of_ours",
+            buildah,
+            containerfile as fn() -> _,
+        ),
+        test("images::skopeo_reads_a_docker_archive_alone", &["skopeo"], docker_archive_alone),
+        test("images::skopeo_and_umoci_read_every_compression", &["skopeo", "umoci"], every_compression),
+        test("images::tar_unpacks_a_plain_tree", &["tar"], plain_tree),
+        test("images::an_image_of_the_language_has_its_users_and_files", &["skopeo", "umoci"], language),
+        test("images::several_packages_share_an_image", &["tar"], several_packages),
+        test("images::a_second_image_needs_only_what_the_first_lacks", &[], shared_layers),
+    ]
+}
+
+/// Exports what an expression gives.
+fn exported(expression: &str, arguments: &[&str], file: &Path) -> Result<String, String> {
+    let mut command = sx(["export", "--expr"]);
+    command.arg(format!("{PACKAGES} {expression}")).args(arguments).arg("--output").arg(file);
+    output(command.current_dir(repository()))
+}
+
+fn containerfile() -> Result<(), String> {
+    let folder = scratch()?;
+    let (storage, place) = (folder.path(), |name: &str| folder.path().join(name));
+    exported(
+        r#"pkgs.image { name = "test/tcc"; layout = "root"; contents = [ (bootstrap.tcc // { pname = "tcc"; }) ]; }"#,
+        &[],
+        &place("tcc.tar"),
+    )?;
+    exported(
+        r#"pkgs.image {
+            name = "test/libc"; layout = "root"; contents = [ bootstrap.libc.include ];
+            files."/start.S".source = "${bootstrap.libc.start}";
+            files."/libc.c".source = "${bootstrap.libc.source}";
+            files."/libtcc1.c".source = builtins.elemAt bootstrap.runtime 0;
+            files."/va_list.c".source = builtins.elemAt bootstrap.runtime 1;
+        }"#,
+        &[],
+        &place("libc.tar"),
+    )?;
+    let context = place("context");
+    let write =
+        |name: &str, text: &str| fs::write(context.join(name), text).map_err(|error| error.to_string());
+    fs::create_dir(&context).map_err(|error| error.to_string())?;
+    write(
+        "hello.c",
+        "#include <stdio.h>\nint main(void) { puts(\"Compiled in a container\"); return 0; }\n",
+    )?;
+    write(
+        "Containerfile",
+        r#"FROM test/tcc:latest AS build
+COPY --from=test/libc:latest / /libc/
+COPY hello.c /
+RUN ["/bin/tcc", "-nostdinc", "-nostdlib", "-static", "-I/libc", "-o", "/hello", "/libc/start.S", "/libc/libc.c", "/hello.c", "/libc/libtcc1.c", "/libc/va_list.c"]
+FROM scratch
+COPY --from=build /hello /hello
+ENTRYPOINT ["/hello"]
+"#,
+    )?;
+    let outcome = (|| {
+        for archive in ["tcc.tar", "libc.tar"] {
+            output(podman(storage).args(["load", "--quiet", "--input"]).arg(place(archive)))?;
+        }
+        let mut build = Command::new("buildah");
+        build.arg("--root").arg(place("storage")).arg("--runroot").arg(place("run"));
+        build.args(["--storage-driver=vfs", "bud", "--quiet", "--isolation=chroot", "--pull-never"]);
+        build.args(["--timestamp=0", "--tag=test/hello"]).arg(&context);
+        build.env("XDG_RUNTIME_DIR", storage).env("XDG_DATA_HOME", storage).env("XDG_CONFIG_HOME", storage);
+        output(&mut build)?;
+        let mut run = podman(storage);
+        run.args(["run", "--rm", "--pull=never", "--network=none"])
+            .args(limits()?)
+            .arg("localhost/test/hello");
+        same(&output(&mut run)?, "Compiled in a container", "the program")
+    })();
+    if !is_root() {
+        output(podman(storage).args(["unshare", "rm", "-rf", "storage"]).current_dir(storage))?;
+    }
+    outcome
+}
+
+fn docker_archive_alone() -> Result<(), String> {
+    let folder = scratch()?;
+    let files = ["docker.tar", "both.tar"].map(|name| folder.path().join(name));
+    output(sx(["export", "pkgs.hello", "--format=docker", "-o"]).arg(&files[0]))?;
+    output(sx(["export", "pkgs.hello", "-o"]).arg(&files[1]))?;
+    let config = |image: &str| output(skopeo(folder.path()).args(["inspect", "--config", "--raw", image]));
+    same(&config("docker-archive:docker.tar")?, &config("oci-archive:both.tar")?, "configuration")
+}
+
+fn every_compression() -> Result<(), String> {
+    let folder = scratch()?;
+    let mut configs = Vec::new();
+    for compression in ["gzip", "zstd", "none"] {
+        let layout = folder.path().join(compression);
+        let mut export = sx(["export", "pkgs.hello", "--format=layout", "--reference=test/hello:1"]);
+        output(export.args(["--compression", compression, "--output"]).arg(&layout))?;
+        let image = format!("oci:{compression}:test/hello:1");
+        configs.push(output(skopeo(folder.path()).args(["inspect", "--config", "--raw", &image]))?);
+        let copy = format!("oci:{compression}-copy:latest");
+        output(skopeo(folder.path()).args(["copy", "--quiet", "--preserve-digests", &image, &copy]))?;
+    }
+    let mut unpack = Command::new("umoci");
+    unpack.args(["unpack", "--image", "gzip-copy:latest"]).args((!is_root()).then_some("--rootless"));
+    output(unpack.arg("bundle").current_dir(folder.path()))?;
+    same(&configs[1], &configs[0], "zstd")?;
+    same(&configs[2], &configs[0], "none")
+}
+
+fn plain_tree() -> Result<(), String> {
+    let folder = scratch()?;
+    let file = folder.path().join("tree.tar");
+    output(sx(["export", "pkgs.hello", "--format=tar", "--layout=root", "-o"]).arg(&file))?;
+    output(Command::new("tar").args(["-xf", "tree.tar"]).current_dir(folder.path()))?;
+    let greeting = output(&mut Command::new(folder.path().join("bin/hello")))?;
+    if greeting.starts_with("Hello") { Ok(()) } else { Err(format!("bin/hello printed `{greeting}`")) }
+}
+
+fn language() -> Result<(), String> {
+    let folder = scratch()?;
+    let place = |name: &str| folder.path().join(name);
+    exported(
+        r#"pkgs.image {
+            name = "test/web"; tag = "2"; contents = [ pkgs.hello ];
+            config = {
+                entrypoint = [ pkgs.hello ]; cmd = [ "x" ]; user = "web"; workingDir = "/home/web"; env.A = "b";
+                labels.l = "m"; exposedPorts = [ "80" ]; volumes = [ "/data" ]; stopSignal = "SIGINT";
+            };
+            users.web = { uid = 1000; home = "/home/web"; };
+            groups.staff = 50;
+            files."/etc/motd" = "Welcome to ${pkgs.hello}\n";
+            files."/tmp" = { directory = true; mode = "1777"; };
+        }"#,
+        &["--format=layout"],
+        &place("layout"),
+    )?;
+    let image = "oci:layout:test/web:2";
+    let config = output(skopeo(folder.path()).args(["inspect", "--config", "--raw", image]))?;
+    for expected in [
+        r#""User":"web""#,
+        r#""ExposedPorts":{"80/tcp":{}}"#,
+        r#""Env":["A=b"]"#,
+        r#""Cmd":["x"]"#,
+        r#""Volumes":{"/data":{}}"#,
+        r#""WorkingDir":"/home/web""#,
+        r#""Labels":{"l":"m"}"#,
+        r#""StopSignal":"SIGINT""#,
+    ] {
+        if !config.contains(expected) {
+            return Err(format!("expected {expected} in {config}"));
+        }
+    }
+    output(skopeo(folder.path()).args(["copy", "--quiet", image, "oci:copy:latest"]))?;
+    let mut unpack = Command::new("umoci");
+    unpack.args(["unpack", "--image", "copy:latest"]).args((!is_root()).then_some("--rootless"));
+    output(unpack.arg("bundle").current_dir(folder.path()))?;
+    let read = |path: &str| {
+        let text = fs::read_to_string(place("bundle/rootfs").join(path));
+        text.map_err(|error| format!("{path}: {error}"))
+    };
+    let passwd = "root:x:0:0::/root:/sbin/nologin\nweb:x:1000:1000::/home/web:/sbin/nologin\n";
+    same(&read("etc/passwd")?, passwd, "/etc/passwd")?;
+    same(&read("etc/group")?, "root:x:0:\nweb:x:1000:\nstaff:x:50:\n", "/etc/group")?;
+    let motd = read("etc/motd")?;
+    let path = motd.trim_end().strip_prefix("Welcome to /").ok_or(motd.clone())?;
+    if place("bundle/rootfs").join(path).is_file() { Ok(()) } else { Err(format!("/{path} is not there")) }
+}
+
+fn several_packages() -> Result<(), String> {
+    let folder = scratch()?;
+    let file = folder.path().join("tree.tar");
+    let mut export = sx(["export", "pkgs.hello", "bootstrap.tcc", "--layout=root", "--format=tar", "-o"]);
+    output(export.arg(&file))?;
+    let names = output(Command::new("tar").arg("-tf").arg(&file))?;
+    same(&names, "bin/\nbin/hello\nbin/tcc2", "the tree")
+}
+
+/// What a pull of the second transfers: the layers that the first doesn't have.
+fn shared_layers() -> Result<(), String> {
+    let folder = scratch()?;
+    let layers = |packages: &[&str]| -> Result<Vec<(String, u64)>, String> {
+        let mut export = sx(["export"]);
+        export.args(packages).args(["--json", "--output"]).arg(folder.path().join("image.tar"));
+        let report: serde_json::Value =
+            serde_json::from_str(&output(&mut export)?).map_err(|error| error.to_string())?;
+        let layers = report["layers"].as_array().ok_or("no layers")?.iter();
+        let layer = |layer: &serde_json::Value| {
+            Some((layer["digest"].as_str()?.to_owned(), layer["sizeBytes"].as_u64()?))
+        };
+        layers.map(|each| layer(each).ok_or("a layer without digest".into())).collect()
+    };
+    let first = layers(&["bootstrap.tcc"])?;
+    let second = layers(&["pkgs.hello", "bootstrap.tcc"])?;
+    let transferred: Vec<_> = second.iter().filter(|layer| !first.contains(layer)).collect();
+    let sum: u64 = transferred.iter().map(|(_, size)| size).sum();
+    let whole: u64 = second.iter().map(|(_, size)| size).sum();
+    if transferred.len() == 1 && sum * 4 < whole {
+        Ok(())
+    } else {
+        Err(format!("{sum} of {whole} bytes are transferred: {transferred:?}"))
+    }
+}

@@ -1,0 +1,154 @@
+//! Images to a registry and back, with the distribution project's own registry on loopback.
+
+use crate::containers::{same, scratch, skopeo};
+use crate::harness::{Test, lasting_folder, output, sx};
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+pub fn tests() -> Vec<Test> {
+    let registry: &[&str] = &["docker-registry", "skopeo"];
+    let test = |name, run| Test { name, requires: registry, run };
+    vec![
+        test("registry::what_is_pushed_is_pulled_byte_for_byte", push_and_pull as fn() -> _),
+        test("registry::a_second_push_sends_nothing_and_a_sister_s_layers_are_mounted", second_push),
+        test("registry::a_password_is_asked_for_and_found", password),
+    ]
+}
+
+/// A running registry, which ends with this.
+struct Registry {
+    child: Child,
+    name: String,
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Starts a registry that keeps everything in `folder`, with more lines of configuration.
+fn registry(folder: &Path, more: &str) -> Result<Registry, String> {
+    let failed = |error: std::io::Error| error.to_string();
+    // Free now; nothing else here takes it before the registry does.
+    let port =
+        TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).map_err(failed)?.port();
+    let name = format!("127.0.0.1:{port}");
+    let storage = folder.join("storage");
+    let text = format!(
+        "version: 0.1\nlog: {{ level: info }}\nstorage: {{ filesystem: {{ rootdirectory: {} }} }}\nhttp: {{ addr: \"{name}\" }}\n{more}",
+        storage.display()
+    );
+    fs::write(folder.join("registry.yml"), text).map_err(failed)?;
+    let mut command = Command::new("docker-registry");
+    command.args(["serve", "registry.yml"]).current_dir(folder).env("OTEL_TRACES_EXPORTER", "none");
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().map_err(failed)?;
+    let output = child.stderr.take().ok_or("the registry has no output")?;
+    let registry = Registry { child, name };
+    let mut lines = BufReader::new(output).lines();
+    loop {
+        match lines.next() {
+            Some(Ok(line)) if line.contains("listening on") => break,
+            Some(Ok(_)) => {}
+            _ => return Err("the registry ended before it listened".into()),
+        }
+    }
+    // Read on, so that it never waits for a reader.
+    std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+    Ok(registry)
+}
+
+/// The digest of a pushed image: what follows the `@`.
+fn pushed(arguments: &[&str]) -> Result<String, String> {
+    let text = output(sx(["push"]).args(arguments))?;
+    text.split_once('@').map(|(_, digest)| digest.to_owned()).ok_or(format!("no digest in `{text}`"))
+}
+
+fn push_and_pull() -> Result<(), String> {
+    let folder = scratch()?;
+    let registry = registry(folder.path(), "")?;
+    let image = format!("{}/sx/hello:1", registry.name);
+    let digest = pushed(&["pkgs.hello", "--to", &image])?;
+    let shown = output(skopeo(folder.path()).args([
+        "inspect",
+        "--tls-verify=false",
+        "--format={{.Digest}}",
+        &format!("docker://{image}"),
+    ]))?;
+    same(&shown, &digest, "the digest that skopeo sees")?;
+    let layout = folder.path().join("layout");
+    let mut export = sx(["export", "pkgs.hello", "--format=layout", "--output"]);
+    output(export.arg(&layout))?;
+    for asked in [image.clone(), format!("{}/sx/hello@{digest}", registry.name)] {
+        let path = output(&mut sx(["pull", &asked]))?;
+        let object = lasting_folder().join("store/store").join(path.rsplit('/').next().unwrap_or_default());
+        for entry in fs::read_dir(layout.join("blobs/sha256")).map_err(|error| error.to_string())? {
+            let name = entry.map_err(|error| error.to_string())?.file_name();
+            let read = |folder: &Path| fs::read(folder.join("blobs/sha256").join(&name));
+            if read(&layout).map_err(|error| error.to_string())? != read(&object).unwrap_or_default() {
+                return Err(format!("{} differs", name.to_string_lossy()));
+            }
+        }
+        let reference = format!("oci:{}:{}", object.display(), asked.split('@').next().unwrap_or_default());
+        let reference = if asked.contains('@') { format!("{reference}:latest") } else { reference };
+        let config = output(skopeo(folder.path()).args(["inspect", "--format={{.Digest}}", &reference]))?;
+        same(&config, &digest, "the digest of what was pulled")?;
+    }
+    let wrong = format!("{}/sx/hello@sha256:{}", registry.name, "0".repeat(64));
+    match output(&mut sx(["pull", &wrong])) {
+        Ok(_) => Err("an image with another digest was pulled".into()),
+        Err(text) if text.contains("404") => Ok(()),
+        Err(text) => Err(text),
+    }
+}
+
+fn second_push() -> Result<(), String> {
+    let folder = scratch()?;
+    let registry = registry(folder.path(), "")?;
+    let push = |name: &str, more: &[&str]| -> Result<String, String> {
+        let mut command = sx(["push", "pkgs.hello", "--to"]);
+        let output = command.arg(format!("{}/{name}", registry.name)).args(more).output();
+        let output = output.map_err(|error| error.to_string())?;
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        if output.status.success() { Ok(text) } else { Err(text) }
+    };
+    let sent = |text: String, expected: &str| {
+        if text.contains(expected) { Ok(()) } else { Err(format!("expected `{expected}`: {text}")) }
+    };
+    sent(push("sx/hello:1", &[])?, "sent 2 blobs")?;
+    sent(push("sx/hello:2", &[])?, "sent 0 blobs")?;
+    sent(push("sx/sister:1", &["--mount-from=sx/hello"])?, "sent 0 blobs")
+}
+
+fn password() -> Result<(), String> {
+    let folder = scratch()?;
+    // bcrypt of `secret`.
+    let line = "someone:$2b$05$ieDNXKcT8FEGeJbEWOkScuBc3RIUnxFYREGEUCXqkvwxT9DqmGOdO\n";
+    fs::write(folder.path().join("htpasswd"), line).map_err(|error| error.to_string())?;
+    let registry = registry(folder.path(), "auth: { htpasswd: { realm: x, path: htpasswd } }\n")?;
+    let image = format!("{}/sx/hello:1", registry.name);
+    let file = folder.path().join("auth.json");
+    let auth = |encoded: &str| {
+        let text = format!(r#"{{"auths":{{"{}":{{"auth":"{encoded}"}}}}}}"#, registry.name);
+        fs::write(&file, text).map_err(|error| error.to_string())
+    };
+    let push = || {
+        let mut command = sx(["push", "pkgs.hello", "--to", &image, "--auth-file"]);
+        output(command.arg(&file).env("HOME", folder.path()))
+    };
+    // someone:wrong, someone:secret
+    for (encoded, works) in [("c29tZW9uZTp3cm9uZw==", false), ("c29tZW9uZTpzZWNyZXQ=", true)] {
+        auth(encoded)?;
+        match push() {
+            Ok(_) if works => {}
+            Err(text) if !works && text.contains("refuses access") => {}
+            other => return Err(format!("{encoded}: {other:?}")),
+        }
+    }
+    Ok(())
+}

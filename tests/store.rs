@@ -1,0 +1,343 @@
+//! The store as people look after it: collecting, verifying, mending; and what befalls it: full and read-only disks, a power
+//! cut, another process at the same.
+
+use crate::harness::{Test, lasting_folder, output, repository, source_folder, sx};
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+pub fn tests() -> Vec<Test> {
+    let test = |name, requires, run| Test { name, requires, run };
+    vec![
+        test("store::what_is_linked_is_kept_and_the_rest_goes", &[], what_is_linked_is_kept as fn() -> _),
+        test("store::an_object_says_where_it_comes_from", &[], an_object_says_where_it_comes_from),
+        test("store::damage_is_named_and_built_again", &[], damage_is_named_and_built_again),
+        test(
+            "store::a_damaged_database_is_told_and_made_anew",
+            &[],
+            a_damaged_database_is_told_and_made_anew,
+        ),
+        test("store::an_ordinary_user_can_do_it_all", &["setpriv"], an_ordinary_user_can_do_it_all),
+        test(
+            "store::a_wait_for_another_process_can_be_called_off",
+            &["kill"],
+            a_wait_for_another_process_can_be_called_off,
+        ),
+        test("store::a_full_disk_damages_nothing", &["unshare", "mount"], a_full_disk_damages_nothing),
+        test("store::a_read_only_disk_is_told", &["unshare", "mount"], a_read_only_disk_is_told),
+        test(
+            "store::what_was_acknowledged_outlives_a_power_cut",
+            &["root", "mkfs.btrfs", "mkfs.ext4", "mount", "umount", "truncate", "cp"],
+            what_was_acknowledged_outlives_a_power_cut,
+        ),
+    ]
+}
+
+/// A store that begins empty, deleted at the end.
+struct Store(tempfile::TempDir);
+
+impl Store {
+    fn new() -> Result<Self, String> {
+        tempfile::tempdir().map(Self).map_err(|error| error.to_string())
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.0.path().join("sx")
+    }
+
+    fn sx(&self, arguments: &[&str]) -> Command {
+        let mut command = sx(arguments);
+        command.env("SX_STORE", self.folder());
+        command
+    }
+
+    /// Where an object lies.
+    fn location(&self, path: &str) -> PathBuf {
+        self.folder().join("store").join(path.rsplit('/').next().unwrap_or_default())
+    }
+
+    /// The rest of what a collector would delete.
+    fn garbage(&self) -> Result<String, String> {
+        output(&mut self.sx(&["gc", "--dry-run"]))
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // What is read-only in it can't be deleted by the folder itself.
+        let _ = sx_store::object::remove(&self.folder());
+    }
+}
+
+fn run(command: &mut Command) -> Output {
+    command.output().expect("sx can be run")
+}
+
+fn code(command: &mut Command) -> (Option<i32>, String) {
+    let found = run(command);
+    (found.status.code(), String::from_utf8_lossy(&found.stderr).into_owned())
+}
+
+fn what_is_linked_is_kept() -> Result<(), String> {
+    let store = Store::new()?;
+    let link = store.0.path().join("result");
+    let path = output(store.sx(&["realise", "bootstrap.seed", "-o"]).arg(&link))?;
+    assert_eq!(std::fs::canonicalize(&link).ok(), std::fs::canonicalize(store.location(&path)).ok());
+    let roots = output(&mut store.sx(&["gc", "roots"]))?;
+    assert_eq!(roots, format!("result {}\t{path}", link.display()));
+    let why = output(store.sx(&["gc", "roots"]).arg(&link))?;
+    assert_eq!(why, format!("result {}\n  {path}", link.display()));
+    let garbage = store.garbage()?;
+    assert!(garbage.contains("seed.hex0") && !garbage.contains(&path), "{garbage}");
+    output(&mut store.sx(&["gc", "--max-freed", "0"]))?;
+    output(&mut store.sx(&["gc", "--older-than", "1d"]))?;
+    assert_eq!(store.garbage()?, garbage);
+    let report = output(&mut store.sx(&["gc", "--json"]))?;
+    let report: serde_json::Value = serde_json::from_str(&report).map_err(|error| error.to_string())?;
+    assert_eq!(report["alive"], 1);
+    assert!(store.garbage()?.is_empty() && store.location(&path).exists());
+    std::fs::remove_file(&link).map_err(|error| error.to_string())?;
+    output(&mut store.sx(&["gc"]))?;
+    assert!(!store.location(&path).exists());
+    assert_eq!(output(&mut store.sx(&["realise", "bootstrap.seed", "--root", "seed"]))?, path);
+    output(&mut store.sx(&["gc"]))?;
+    assert!(store.location(&path).exists());
+    Ok(())
+}
+
+fn an_object_says_where_it_comes_from() -> Result<(), String> {
+    let store = Store::new()?;
+    let path = output(&mut store.sx(&["realise", "bootstrap.seed"]))?;
+    let info = output(&mut store.sx(&["path-info", "--json", &path]))?;
+    let info: serde_json::Value = serde_json::from_str(&info).map_err(|error| error.to_string())?;
+    let object = &info["objects"][0];
+    assert_eq!(
+        (&object["path"], &object["closure_size_bytes"]),
+        (&path.clone().into(), &object["size_bytes"])
+    );
+    assert_eq!(object["realised_by"][0]["output"], "out");
+    let expression = "let a = builtins.toFile \"a\" \"a\"; in builtins.toFile \"b\" \"${a}\"";
+    let text = output(&mut store.sx(&["eval", "--raw", "-E", expression]))?;
+    let chain = |from: &str, to: &str| code(&mut store.sx(&["why-depends", from, to]));
+    let found = output(&mut store.sx(&["path-info", "-r", &text]))?;
+    let first = found.split('\t').next().unwrap_or_default().to_owned();
+    assert!(first.ends_with("-a"), "{found}");
+    assert_eq!(output(&mut store.sx(&["why-depends", &text, &first]))?, format!("{text}\n{first}"));
+    assert_eq!(chain(&first, &text).0, Some(1));
+    assert_eq!(code(&mut store.sx(&["path-info", "/etc/passwd"])).0, Some(2));
+    Ok(())
+}
+
+/// Changes a byte of a file that is read-only.
+fn flip(file: &Path) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("{}: {error}", file.display());
+    let mut bytes = std::fs::read(file).map_err(failed)?;
+    bytes[0] ^= 1;
+    let mode = |mode| std::fs::set_permissions(file, PermissionsExt::from_mode(mode)).map_err(failed);
+    let before = file.metadata().map_err(failed)?.mode();
+    mode(0o644)?;
+    std::fs::write(file, bytes).map_err(failed)?;
+    mode(before & 0o777)
+}
+
+fn damage_is_named_and_built_again() -> Result<(), String> {
+    let store = Store::new()?;
+    let path = output(&mut store.sx(&["realise", "bootstrap.hex0"]))?;
+    assert_eq!(code(&mut store.sx(&["store", "verify", "--contents", "-q"])), (Some(0), String::new()));
+    flip(&store.location(&path))?;
+    let found = run(&mut store.sx(&["store", "verify", "--contents"]));
+    assert_eq!(found.status.code(), Some(7));
+    let lines = String::from_utf8_lossy(&found.stdout).into_owned();
+    assert!(lines.contains(&format!("`{path}` has a tree with digest")), "{lines}");
+    output(&mut store.sx(&["store", "verify", "--contents", "--repair"]))?;
+    assert_eq!(code(&mut store.sx(&["store", "verify", "--contents", "-q"])), (Some(0), String::new()));
+    Ok(())
+}
+
+fn a_damaged_database_is_told_and_made_anew() -> Result<(), String> {
+    let store = Store::new()?;
+    let path = output(&mut store.sx(&["realise", "bootstrap.seed"]))?;
+    std::fs::write(store.folder().join("database"), [b'x'; 8192]).map_err(|error| error.to_string())?;
+    for verb in [&["realise", "bootstrap.seed"][..], &["store", "verify"]] {
+        let (code, error) = code(&mut store.sx(verb));
+        assert_eq!(code, Some(7), "{error}");
+        assert!(error.contains("hint: `sx store verify --repair`"), "{error}");
+    }
+    output(&mut store.sx(&["store", "verify", "--repair"]))?;
+    output(&mut store.sx(&["path-info", &path]))?;
+    assert_eq!(output(&mut store.sx(&["realise", "bootstrap.seed"]))?, path);
+    Ok(())
+}
+
+fn an_ordinary_user_can_do_it_all() -> Result<(), String> {
+    const USER: u32 = 54321;
+    let store = Store::new()?;
+    let binary = store.0.path().join("binary");
+    std::fs::copy(sx([""; 0]).get_program(), &binary).map_err(|error| error.to_string())?;
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|found| found.uid() == 0);
+    if is_root {
+        chown(store.0.path(), Some(USER), Some(USER)).map_err(|error| error.to_string())?;
+    }
+    let sx = |arguments: &[&str]| {
+        // Who isn't root is an ordinary user already.
+        let mut command = Command::new(if is_root { "setpriv".as_ref() } else { binary.as_os_str() });
+        if is_root {
+            let user = USER.to_string();
+            command.args(["--reuid", &user, "--regid", &user, "--clear-groups"]).arg(&binary);
+        }
+        command.args(arguments).current_dir("/").env("SX_STORE", store.folder()).env("NO_COLOR", "1");
+        command.env("XDG_CONFIG_HOME", store.0.path());
+        command
+    };
+    let link = store.0.path().join("result");
+    let path = output(sx(&["realise", "bootstrap.hex0", "-o"]).arg(&link))?;
+    flip(&store.location(&path))?;
+    if is_root {
+        chown(store.location(&path), Some(USER), Some(USER)).map_err(|error| error.to_string())?;
+    }
+    assert_eq!(code(&mut sx(&["store", "verify", "--contents"])).0, Some(7));
+    output(&mut sx(&["store", "verify", "--contents", "--repair"]))?;
+    assert!(output(&mut sx(&["gc", "--dry-run"]))?.contains("seed"));
+    output(&mut sx(&["gc"]))?;
+    output(&mut sx(&["store", "verify", "--contents"]))?;
+    assert!(output(&mut sx(&["gc", "--dry-run"]))?.is_empty() && store.location(&path).exists());
+    Ok(())
+}
+
+fn a_wait_for_another_process_can_be_called_off() -> Result<(), String> {
+    let tests = repository().join("tests/sandbox/default.nix");
+    let sources = source_folder()?;
+    let begin = |mark: &str| {
+        let mut command = sx(["realise", "loops", "-f"]);
+        command.arg(&tests).arg("--source-folder").arg(&sources);
+        command.env("SX_STORE", lasting_folder().join("waiting"));
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| error.to_string())?;
+        let mut lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
+        if !lines.any(|line| line.is_ok_and(|line| line.contains(mark))) {
+            return Err(format!("it never said `{mark}`"));
+        }
+        Ok::<_, String>((child, lines))
+    };
+    let (mut builder, builder_lines) = begin("building probe-loops")?;
+    let (mut waiter, waiter_lines) = begin("waiting for probe-loops")?;
+    for (child, lines) in [(&mut waiter, waiter_lines), (&mut builder, builder_lines)] {
+        output(Command::new("kill").args(["-INT", &child.id().to_string()]))?;
+        let rest: Vec<String> = lines.map_while(Result::ok).collect();
+        let status = child.wait().map_err(|error| error.to_string())?;
+        assert_eq!(status.code(), Some(130), "{rest:?}");
+    }
+    Ok(())
+}
+
+/// Runs a script as root of a user namespace with a mount namespace: `$1` is sx, `$2` an empty folder.
+fn confined(script: &str) -> Result<String, String> {
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--mount", "sh", "-euc", script, "sh"]);
+    command.arg(sx([""; 0]).get_program()).arg(folder.path());
+    command.current_dir("/").env("NO_COLOR", "1").env("XDG_CONFIG_HOME", folder.path());
+    output(&mut command)
+}
+
+/// A text of a hundred kilobytes, named by a number that the shell has in `n`.
+const LARGE_TEXT: &str = r#"
+    large() { "$sx" eval --raw -E "builtins.toFile \"$1\" (builtins.concatStringsSep \"$1\" (builtins.genList (x: \"1234567890\") 9000))"; }
+"#;
+
+fn a_full_disk_damages_nothing() -> Result<(), String> {
+    let script = format!(
+        r#"sx=$1; export SX_STORE=$2; {LARGE_TEXT}
+        mount -t tmpfs -o size=1500k none "$2"
+        n=0
+        while kept=$(large "text-$n" 2>/dev/null); do
+            if [ $n = 0 ]; then first=$kept; ln -s "$kept" "$2/roots/first"; fi
+            n=$((n + 1)); [ $n -lt 100 ]
+        done
+        [ $n -gt 3 ]
+        "$sx" -q store verify --contents
+        "$sx" -q gc
+        test -e "$2/store/${{first##*/}}"
+        large again >&2
+        "$sx" -q store verify --contents
+        echo whole"#
+    );
+    assert_eq!(confined(&script)?, "whole");
+    Ok(())
+}
+
+fn a_read_only_disk_is_told() -> Result<(), String> {
+    let script = format!(
+        r#"sx=$1; export SX_STORE=$2; {LARGE_TEXT}
+        mount -t tmpfs none "$2"
+        large one >/dev/null
+        mount -o remount,ro "$2"
+        code=0; large two 2>&1 || code=$?
+        echo " $code"
+        mount -o remount,rw "$2"
+        "$sx" -q store verify --contents
+        large two >/dev/null"#
+    );
+    let told = confined(&script)?;
+    assert!(told.ends_with(" 6") && told.contains("hint: the file system is read-only"), "{told}");
+    Ok(())
+}
+
+/// Adds texts to a store on ext4, in a file on btrfs of which copies are made at moments of their own: what a copy holds is
+/// what a power cut would have left. Files that nobody flushes stand beside them: that these are lost shows that the copies
+/// can lose something.
+fn what_was_acknowledged_outlives_a_power_cut() -> Result<(), String> {
+    let script = r#"
+        sx=$1; cd "$2"; export XDG_CONFIG_HOME=$2
+        mount -t tmpfs -o size=1500m none "$2"; cd "$2"
+        mkdir outer inner check; touch acknowledged careless
+        truncate -s 1G o.img; mkfs.btrfs -q o.img >/dev/null; mount -o loop o.img outer
+        truncate -s 128M outer/i.img; mkfs.ext4 -q -F outer/i.img; mount -o loop outer/i.img inner
+        export SX_STORE=$2/inner/sx
+        "$sx" eval --raw -E 'builtins.toFile "first" "first"' >/dev/null
+        (
+            n=0
+            while [ ! -e stop ]; do
+                path=$("$sx" eval --raw -E "builtins.toFile \"text-$n\" \"text $n\"")
+                echo "$path" >> acknowledged
+                echo "text $n" > inner/careless-$n; echo $n >> careless
+                n=$((n + 1))
+            done
+        ) &
+        writer=$!
+        for cut in 1 2 3 4; do
+            before=$(wc -l < acknowledged)
+            # Some have to come between two cuts.
+            while [ "$(wc -l < acknowledged)" -lt $((before + 7 + cut)) ]; do :; done
+            cp acknowledged acknowledged-$cut; cp careless careless-$cut
+            cp --reflink=always outer/i.img outer/cut-$cut.img
+        done
+        touch stop; wait $writer
+        lost=0
+        for cut in 1 2 3 4; do
+            mount -o loop outer/cut-$cut.img check
+            SX_STORE=$2/check/sx "$sx" -q store verify --contents
+            for path in $(cat acknowledged-$cut); do
+                SX_STORE=$2/check/sx "$sx" path-info "$path" >/dev/null
+            done
+            for n in $(cat careless-$cut); do
+                [ "$(cat check/careless-$n 2>/dev/null)" = "text $n" ] || lost=$((lost + 1))
+            done
+            umount check
+        done
+        umount inner outer
+        cd /; umount "$2"
+        [ $lost -gt 0 ] || { echo "the copies lose nothing, so they show nothing"; exit 1; }
+        echo whole"#;
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-euc", script, "sh"]).arg(sx([""; 0]).get_program()).arg(folder.path());
+    let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
+    command.current_dir("/").env("NO_COLOR", "1").env("PATH", path);
+    assert_eq!(output(&mut command)?, "whole");
+    Ok(())
+}
