@@ -275,10 +275,10 @@ fn a_read_only_disk_is_told() -> Result<(), String> {
         r#"sx=$1; export SX_STORE=$2; {LARGE_TEXT}
         mount -t tmpfs none "$2"
         large one >/dev/null
-        mount -o remount,ro "$2"
+        mount -o remount,bind,ro "$2"
         code=0; large two 2>&1 || code=$?
         echo " $code"
-        mount -o remount,rw "$2"
+        mount -o remount,bind,rw "$2"
         "$sx" -q store verify --contents
         large two >/dev/null"#
     );
