@@ -20,6 +20,8 @@ fn replay(target: &str, run: fn(&[u8])) {
 #[test]
 fn no_text_of_the_corpus_makes_it_panic() {
     replay("expression", targets::expression);
+    // A file with this in it would be a binary one.
+    targets::expression(b"1\0");
     replay("json", |bytes| targets::call("fromJSON", &[bytes]));
     replay("toml", |bytes| targets::call("fromTOML", &[bytes]));
     replay("regex", |bytes| {
