@@ -1,4 +1,4 @@
-# The climb from TinyCC towards GCC, so far to binutils: every step as a derivation that only the steps before build. README.md tells what they
+# The climb from TinyCC to GCC: every step as a derivation that only the steps before build. README.md tells what they
 # are. First come programs of our own that stand in for a shell, then a shell, then scripts.
 { fetch, libc, tinycc, tcc }:
 
@@ -8,7 +8,10 @@ let
     inherit (tinycc) runtime;
   };
 
-  sources = import ./sources.nix { inherit fetch; };
+  sources = import ./sources.nix {
+    inherit fetch;
+    inherit (tools) run;
+  };
 
   tinycc-patched = import ./tinycc-patched {
     inherit tinycc tcc libc;
@@ -32,8 +35,10 @@ let
   };
 
   step = import ./step.nix { shell = "${busybox}/bin/sh"; };
+  # CFLAGS keep configure scripts from their own choice, which has debugging information in it.
   tcc-variables = {
     CC = "tcc";
+    CFLAGS = "-O1";
     LD = "tcc";
     AR = "tcc -ar";
     RANLIB = "true";
@@ -81,9 +86,14 @@ let
       bash
     ]
     ++ userland;
-    variables = tcc-variables // {
-      CFLAGS = "-O1";
-    };
+    variables = tcc-variables;
+  };
+
+  gcc = import ./gcc.nix {
+    inherit sources tinycc-c binutils;
+    inherit (tools) patch;
+    step = bash-step;
+    userland = [ bash ] ++ userland;
   };
 in
 {
@@ -108,3 +118,4 @@ in
     binutils
     ;
 }
+// gcc

@@ -2,7 +2,7 @@
 #
 # Upstream's address stands first where upstream published these very bytes. Debian's archives of the others are
 # packed anew, most to leave out documentation that Debian cannot distribute.
-{ fetch }:
+{ fetch, run }:
 
 let
   source =
@@ -19,6 +19,29 @@ let
       };
       source = derivation {
         name = "${name}-source";
+        system = "x86_64-linux";
+        builder = "builtin:unpack";
+        src = archive;
+      };
+    };
+
+  # Archives whose source is one of the archives inside.
+  nested =
+    inner: arguments:
+    let
+      outer = source (arguments // { name = "${arguments.name}-archives"; });
+      archive = derivation {
+        name = inner;
+        system = "x86_64-linux";
+        builder = run;
+        args = [ (builtins.toFile "copy.run" "copy \${archives}/${inner} \${out}\n") ];
+        archives = outer.source;
+      };
+    in
+    {
+      inherit (outer) archive;
+      source = derivation {
+        name = "${arguments.name}-source";
         system = "x86_64-linux";
         builder = "builtin:unpack";
         src = archive;
@@ -118,6 +141,69 @@ in
       package = "binutils";
       version = "2.40";
       file = "binutils_2.40.orig.tar.xz";
+    };
+  };
+
+  # Debian's cross compiler for the H8/300, whose archive is all of GCC 3.4.6 but its documentation.
+  gcc-3 = source {
+    name = "gcc-3.4.6";
+    hash = "sha256-Fib54AUJJoynx5FSispBJYv9W3hMsxfPK8zWjy9jz+0=";
+    debian = {
+      package = "gcc-h8300-hms";
+      version = "3.4.6+dfsg2";
+      file = "gcc-h8300-hms_3.4.6+dfsg2.orig.tar.gz";
+    };
+  };
+
+  gcc-10 = nested "gcc-10.2.0-dfsg.tar.xz" {
+    name = "gcc-10.2.0";
+    hash = "sha256-6jwF+qOBSG5rhZwEfcFJd0GL8czaRWcGTgFkk/1v/+w=";
+    debian = {
+      package = "gcc-10";
+      version = "10.2.1";
+      file = "gcc-10_10.2.1.orig.tar.xz";
+    };
+  };
+
+  gcc-14 = nested "gcc-14.2.0-dfsg.tar.xz" {
+    name = "gcc-14.2.0";
+    hash = "sha256-4WKl7z8Ad+yuWYxlVpCNKrgIQVMt8zmAcqlqbfbmqik=";
+    debian = {
+      package = "gcc-14";
+      version = "14.2.0";
+      file = "gcc-14_14.2.0.orig.tar.gz";
+    };
+  };
+
+  gmp = source {
+    name = "gmp-6.3.0";
+    hash = "sha256-vSlm5tJ395Mo6JSlqfO6P78u0r6B3vX0hiPjDCP7FXI=";
+    debian = {
+      package = "gmp";
+      version = "6.3.0+dfsg";
+      file = "gmp_6.3.0+dfsg.orig.tar.xz";
+    };
+  };
+
+  mpfr = source {
+    name = "mpfr-4.2.2";
+    urls = [ "https://ftp.gnu.org/gnu/mpfr/mpfr-4.2.2.tar.xz" ];
+    hash = "sha256-tnugOD736KhWNzTi6InvXsPDuJigHQD6CmhprYHGzgE=";
+    debian = {
+      package = "mpfr4";
+      version = "4.2.2";
+      file = "mpfr4_4.2.2.orig.tar.xz";
+    };
+  };
+
+  mpc = source {
+    name = "mpc-1.3.1";
+    urls = [ "https://ftp.gnu.org/gnu/mpc/mpc-1.3.1.tar.gz" ];
+    hash = "sha256-q2QkkvXPiCt0qgy3MM1BCoHtzb7IlRg86TDnBsHHWbg=";
+    debian = {
+      package = "mpclib3";
+      version = "1.3.1";
+      file = "mpclib3_1.3.1.orig.tar.gz";
     };
   };
 }

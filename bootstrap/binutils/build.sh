@@ -20,10 +20,12 @@ cd /build/work
 triple=x86_64-unknown-linux-musl
 # It is run as a program, and sandboxes have no /bin/sh.
 sed -i "1s|^#!.*|#!$SHELL|" ../source/install-sh
+# Sections of debugging information stay uncompressed, so that no store path hides in them from the search for references.
 $SHELL ../source/configure --prefix="$out" --build=$triple --host=$triple --target=$triple \
     --disable-nls --disable-shared --disable-gdb --disable-gdbserver --disable-sim --disable-gprofng --disable-gprof \
     --disable-plugins --disable-werror --disable-readline --disable-libctf --disable-gold \
-    --enable-deterministic-archives --disable-dependency-tracking
+    --enable-deterministic-archives --enable-compressed-debug-sections=none --disable-dependency-tracking
 make SHELL="$SHELL" MAKEINFO=true -j"$NIX_BUILD_CORES" all-binutils all-gas all-ld
 make SHELL="$SHELL" MAKEINFO=true install-binutils install-gas install-ld
-rm -rf "$out/share"
+# The same programs once more, libraries and their headers.
+rm -rf "$out/share" "${out:?}/$triple" "$out/lib" "$out/include"

@@ -6,6 +6,7 @@
 
 mod assembler;
 mod chain;
+mod climb;
 mod double_compiling;
 mod flipped_seed;
 mod golden;
@@ -27,6 +28,7 @@ pub fn tests() -> Vec<Test> {
         double_compiling::tests(),
         hello::tests(),
         flipped_seed::tests(),
+        climb::tests(),
     ];
     groups.into_iter().flatten().collect()
 }
