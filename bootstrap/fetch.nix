@@ -6,18 +6,23 @@
 #   debian   optional { package; version; file; }: a file of a Debian source package, tried last;
 #            the host's configuration says from which mirror. The version is for the reader
 #            and for tools that look for newer ones; the address needs package and file only.
+#   binarySeed  for what is no source: why it is trusted without being built, and what would remove it
 {
   name,
   urls ? [ ],
   hash,
   debian ? null,
+  binarySeed ? null,
 }:
 
-derivation {
-  inherit name;
-  system = "x86_64-linux";
-  builder = "builtin:fetch";
-  urls = urls ++ (if debian == null then [ ] else [ "debian:${debian.package}/${debian.file}" ]);
-  outputHash = hash;
-  outputHashMode = "flat";
-}
+derivation (
+  {
+    inherit name;
+    system = "x86_64-linux";
+    builder = "builtin:fetch";
+    urls = urls ++ (if debian == null then [ ] else [ "debian:${debian.package}/${debian.file}" ]);
+    outputHash = hash;
+    outputHashMode = "flat";
+  }
+  // (if binarySeed == null then { } else { inherit binarySeed; })
+)
