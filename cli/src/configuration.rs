@@ -6,6 +6,7 @@
 //! store = "/big/disk/sx"                        # also --store, SX_STORE
 //! source-folders = ["/srv/sources"]             # also --source-folder
 //! debian-mirrors = ["https://mirror.example.org/debian"]  # also --debian-mirror
+//! crate-registries = ["https://crates.example.org/dl"]    # also --crate-registry
 //! jobs = 4                                      # also --jobs
 //! ```
 
@@ -25,6 +26,8 @@ pub struct Configuration {
     pub source_folders: Vec<PathBuf>,
     /// Base addresses of Debian archives, before those of the host's apt.
     pub debian_mirrors: Vec<String>,
+    /// Templates of registries of crates, before those of the host's cargo.
+    pub crate_registries: Vec<String>,
     /// Most builds at a time.
     pub jobs: Option<usize>,
 }
@@ -54,6 +57,12 @@ impl Environment {
     /// Where sx keeps what it remembers from run to run, such as the history of `sx repl`.
     pub fn state_folder(&self) -> Option<PathBuf> {
         self.base_folder("XDG_STATE_HOME", ".local/state").map(|folder| folder.join("sx"))
+    }
+
+    /// Where cargo keeps its configuration and what it downloads.
+    pub fn cargo_home(&self) -> Option<PathBuf> {
+        let given = self.get("CARGO_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+        given.or_else(|| self.get("HOME").map(|home| Path::new(home).join(".cargo")))
     }
 
     /// A folder of the XDG base directory specification: `variable`, or `fallback` below the home folder.

@@ -3,6 +3,7 @@
 //! One file for each verb under [`command`]; [`evaluation`] is the way from what the user typed to derivations.
 
 mod builtins;
+mod cargo;
 mod command;
 mod configuration;
 mod embedded;

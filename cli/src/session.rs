@@ -1,6 +1,7 @@
 //! What the verbs share: the store, the display, the way to realise, and what ends everything.
 
 use crate::builtins;
+use crate::cargo;
 use crate::command::{Building, General};
 use crate::configuration::{Configuration, Environment};
 use crate::evaluation::Derivations;
@@ -159,6 +160,13 @@ impl Session {
         options.debian_mirrors.clone_from(&building.debian_mirrors);
         options.debian_mirrors.extend(self.configuration.debian_mirrors.iter().cloned());
         options.apt = apt::read_host();
+        options.crate_registries.clone_from(&building.crate_registries);
+        options.crate_registries.extend(self.configuration.crate_registries.iter().cloned());
+        if let Some(home) = self.environment.cargo_home() {
+            let sources = cargo::read(&home);
+            options.crate_indexes = sources.indexes;
+            options.source_folders.extend(sources.folders);
+        }
         options.certificate_file = self.environment.get("SSL_CERT_FILE").map(PathBuf::from);
         options.proxies = Proxies::from_variables(
             // The upper-case form of this one can be set by a stranger's request where sx runs as a CGI program.

@@ -126,6 +126,10 @@ pub struct Building {
     /// Base address of a Debian archive, tried before those of the host's apt; may be given several times
     #[arg(long = "debian-mirror", value_name = "URL")]
     pub debian_mirrors: Vec<String>,
+    /// Address of a registry that has the crates of crates.io, as `dl` in an index's config.json, tried before it; may be
+    /// given several times
+    #[arg(long = "crate-registry", value_name = "URL")]
+    pub crate_registries: Vec<String>,
     /// Print what would be built, and stop
     #[arg(long)]
     pub dry_run: bool,

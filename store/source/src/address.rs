@@ -18,6 +18,13 @@ pub enum Address {
         /// The file's name.
         file: String,
     },
+    /// `crate:NAME/VERSION`: a crate as crates.io's registry serves it, from whichever mirror is configured.
+    Crate {
+        /// The crate.
+        name: String,
+        /// Its version.
+        version: String,
+    },
 }
 
 /// What is wrong with the text of an address.
@@ -36,6 +43,8 @@ impl Address {
     pub fn file_name(&self) -> Option<String> {
         let name = match self {
             Self::Debian { file, .. } => file.clone(),
+            // As cargo names it in its own cache.
+            Self::Crate { name, version } => format!("{name}-{version}.crate"),
             Self::File(path) => path.file_name()?.to_str()?.to_owned(),
             Self::Url(url) => {
                 let path = url.split(['?', '#']).next()?;
@@ -103,7 +112,19 @@ impl FromStr for Address {
                 Ok(Self::Debian { package: package.into(), file: file.into() })
             };
         }
-        refuse("expected `https://…`, `http://…`, `file:///…` or `debian:PACKAGE/FILE`")
+        if let Some(rest) = text.strip_prefix("crate:") {
+            let Some((name, version)) = rest.split_once('/') else {
+                return refuse("expected `crate:NAME/VERSION`");
+            };
+            return if !is_crate_name(name) {
+                refuse("a crate's name has only letters, digits, `-` and `_`, first a letter")
+            } else if !is_crate_version(version) {
+                refuse("a crate's version has only letters, digits, `.`, `-` and `+`, first a digit")
+            } else {
+                Ok(Self::Crate { name: name.into(), version: version.into() })
+            };
+        }
+        refuse("expected `https://…`, `http://…`, `file:///…`, `debian:PACKAGE/FILE` or `crate:NAME/VERSION`")
     }
 }
 
@@ -113,6 +134,7 @@ impl fmt::Display for Address {
             Self::Url(url) => formatter.write_str(url),
             Self::File(path) => write!(formatter, "file://{}", path.display()),
             Self::Debian { package, file } => write!(formatter, "debian:{package}/{file}"),
+            Self::Crate { name, version } => write!(formatter, "crate:{name}/{version}"),
         }
     }
 }
@@ -126,6 +148,16 @@ fn is_package_name(name: &str) -> bool {
 fn is_file_name(name: &str) -> bool {
     let is_inner = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-._~".contains(byte);
     name.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric) && name.as_bytes().iter().all(is_inner)
+}
+
+fn is_crate_name(name: &str) -> bool {
+    let is_inner = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
+    name.as_bytes().first().is_some_and(u8::is_ascii_alphabetic) && name.as_bytes().iter().all(is_inner)
+}
+
+fn is_crate_version(version: &str) -> bool {
+    let is_inner = |byte: &u8| byte.is_ascii_alphanumeric() || b".-+".contains(byte);
+    version.as_bytes().first().is_some_and(u8::is_ascii_digit) && version.as_bytes().iter().all(is_inner)
 }
 
 fn percent_decoded(text: &str) -> Option<String> {
@@ -155,6 +187,7 @@ mod tests {
             "http://[::1]:80/a",
             "file:///a/b",
             "debian:tcc/tcc_0.9+git~1.dsc",
+            "crate:jemalloc-sys/0.5.4+5.3.0-patched",
         ] {
             assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
         }
@@ -175,6 +208,10 @@ mod tests {
             ("debian:../a", "Debian source package"),
             ("debian:tcc/../../a", "Debian source file"),
             ("debian:tcc/", "Debian source file"),
+            ("crate:libc", "crate:NAME/VERSION"),
+            ("crate:../1.0.0", "a crate's name"),
+            ("crate:libc/..", "a crate's version"),
+            ("crate:libc/0.2/a", "a crate's version"),
         ];
         for (text, expected) in cases {
             let error = text.parse::<Address>().unwrap_err().to_string();
@@ -196,5 +233,6 @@ mod tests {
         assert_eq!(name("https://example.org/a/..%2fb"), None);
         assert_eq!(name("https://example.org"), None);
         assert_eq!(name("debian:tcc/a.dsc").as_deref(), Some("a.dsc"));
+        assert_eq!(name("crate:libc/0.2.1").as_deref(), Some("libc-0.2.1.crate"));
     }
 }

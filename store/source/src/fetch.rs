@@ -7,7 +7,7 @@
 //! before anybody is blamed. Bodies are taken as they are stored: no `Content-Encoding` is asked for or undone.
 //!
 //! The order: folders of sources on this machine, then the addresses as listed; a `debian:` address stands for
-//! itself at each mirror. A failure that may pass (a timeout, a broken connection, 408, 429, 5xx) is tried again
+//! itself at each mirror, and a `crate:` address at each registry. A failure that may pass (a timeout, a broken connection, 408, 429, 5xx) is tried again
 //! at the same address; any other goes to the next one at once. At the end every address is told with its reason.
 //!
 //! The download grows in [`FetchOptions::download_folder`] in a file named by the hash, under a lock: a second
@@ -16,6 +16,7 @@
 mod attempt;
 mod certificates;
 mod failure;
+mod index;
 mod partial;
 mod proxy;
 mod transfer;
@@ -25,15 +26,17 @@ pub use proxy::Proxies;
 
 use crate::address::{Address, pool_path};
 use crate::apt::AptConfiguration;
+use crate::crates::{self, CRATES_IO};
 use crate::hasher::Hasher;
 use partial::Partial;
 use rustix::fs::OFlags;
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use sx_derivation::Hash;
 use ureq::tls::Certificate;
@@ -47,6 +50,10 @@ pub struct FetchOptions {
     pub source_folders: Vec<PathBuf>,
     /// Bases of Debian mirrors that the user configured, tried before the host's.
     pub debian_mirrors: Vec<String>,
+    /// Templates of registries that have the crates of crates.io, tried before it; see [`crates`](crate::crates).
+    pub crate_registries: Vec<String>,
+    /// Sparse indexes of such registries, asked for their templates; tried after those that are given.
+    pub crate_indexes: Vec<String>,
     /// The host's apt configuration, see [`read_host`](crate::apt::read_host). Its proxies are used for its mirrors.
     pub apt: Option<AptConfiguration>,
     /// Proxies for all other addresses.
@@ -76,6 +83,8 @@ impl FetchOptions {
             download_folder,
             source_folders: Vec::new(),
             debian_mirrors: Vec::new(),
+            crate_registries: Vec::new(),
+            crate_indexes: Vec::new(),
             apt: None,
             proxies: Proxies::default(),
             certificate_file: None,
@@ -94,6 +103,8 @@ impl FetchOptions {
 pub struct Fetcher {
     options: FetchOptions,
     certificates: OnceLock<Result<Arc<Vec<Certificate<'static>>>, String>>,
+    /// What indexes of crates have said, by their addresses.
+    templates: Mutex<BTreeMap<String, String>>,
 }
 
 /// A file that was got.
@@ -158,7 +169,7 @@ struct Watcher<'a> {
 impl Fetcher {
     /// Takes the options; nothing is read or asked yet.
     pub fn new(options: FetchOptions) -> Self {
-        Self { options, certificates: OnceLock::new() }
+        Self { options, certificates: OnceLock::new(), templates: Mutex::default() }
     }
 
     /// Puts the file with this hash at `destination`, mode 0644, durable. What is there already is kept if it has the
@@ -229,7 +240,7 @@ impl Fetcher {
             }
         }
         for address in addresses {
-            let locations = self.locations(address);
+            let locations = self.locations(address, hash, watcher, &mut attempts)?;
             if locations.is_empty() {
                 attempts.push(Attempt { address: address.to_string(), failure: Some(Failure::NoMirror) });
             }
@@ -280,11 +291,33 @@ impl Fetcher {
         files
     }
 
-    fn locations(&self, address: &Address) -> Vec<Location<'_>> {
+    /// Where an address may be had. What can't be found out is noted.
+    fn locations(
+        &self,
+        address: &Address,
+        hash: &Hash,
+        watcher: &mut Watcher<'_>,
+        attempts: &mut Vec<Attempt>,
+    ) -> Result<Vec<Location<'_>>, FetchError> {
         let options = &self.options;
-        match address {
+        Ok(match address {
             Address::Url(url) => vec![Location::Url { url: url.clone(), proxies: &options.proxies }],
             Address::File(path) => vec![Location::File(path.clone())],
+            Address::Crate { name, version } => {
+                let mut templates = options.crate_registries.clone();
+                for index in &options.crate_indexes {
+                    match self.index_template(index, watcher)? {
+                        Ok(template) => templates.push(template),
+                        Err((address, failure)) => {
+                            attempts.push(Attempt { address, failure: Some(failure) });
+                        }
+                    }
+                }
+                templates.push(CRATES_IO.into());
+                let urls =
+                    templates.iter().filter_map(|template| crates::location(template, name, version, hash));
+                urls.map(|url| Location::Url { url, proxies: &options.proxies }).collect()
+            }
             Address::Debian { package, file } => {
                 let own = options.debian_mirrors.iter().map(|mirror| (mirror, &options.proxies));
                 let apt = options.apt.iter().flat_map(|apt| {
@@ -296,7 +329,7 @@ impl Fetcher {
                 let url = |mirror: &str| format!("{}/{path}", mirror.trim_end_matches('/'));
                 own.chain(apt).map(|(mirror, proxies)| Location::Url { url: url(mirror), proxies }).collect()
             }
-        }
+        })
     }
 }
 

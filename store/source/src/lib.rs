@@ -11,6 +11,7 @@
 
 pub mod address;
 pub mod apt;
+pub mod crates;
 pub mod fetch;
 pub mod unpack;
 

@@ -142,7 +142,7 @@ impl Fetcher {
         doubled.max(asked).min(self.options.longest_wait)
     }
 
-    fn config(&self, url: &str, proxies: &Proxies) -> Result<Config, Failure> {
+    pub(super) fn config(&self, url: &str, proxies: &Proxies) -> Result<Config, Failure> {
         let uri: Uri = url.parse().map_err(|_| Failure::Request(ureq::Error::BadUri(url.into())))?;
         let proxy = match proxies.for_url(&uri) {
             Some(proxy) => {

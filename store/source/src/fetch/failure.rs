@@ -107,6 +107,9 @@ pub enum Failure {
     /// A local file could not be read.
     #[error("the file could not be read: {0}")]
     File(#[source] io::Error),
+    /// A registry of crates doesn't say where they lie.
+    #[error("it is no `config.json` of an index of crates, which has a text `dl`: {0}")]
+    Index(#[source] serde_json::Error),
     /// No mirror is known for a Debian file.
     #[error(
         "no Debian mirror is known, as this host has no apt configuration with one; set a mirror in the configuration"

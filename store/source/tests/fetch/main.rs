@@ -359,6 +359,27 @@ fn debian_files_are_asked_of_the_users_mirrors_then_the_hosts() {
 }
 
 #[test]
+fn crates_are_asked_of_given_registries_then_of_indexes() {
+    let index = Server::new(vec![Answer::status(404), Answer::ok(TEXT), Answer::status(404)]);
+    let registry = Server::new(vec![Answer::status(404), Answer::ok(TEXT)]);
+    let dl = format!(r#"{{"dl":"{}","api":null}}"#, registry.url("dl/{crate}/{crate}-{version}.crate"));
+    let said = Server::new(vec![Answer::ok(dl.as_bytes())]);
+    let mut bench = Bench::new();
+    bench.options.crate_registries = vec![registry.url("own")];
+    bench.options.crate_indexes = vec![index.url("a/"), index.url("b/"), said.url("c/")];
+    bench.fetch(&["crate:libc/0.2.1"]).unwrap();
+    bench.assert_fetched();
+    let lines = |server: &Server| {
+        let requests = server.requests();
+        requests.iter().map(|request| request.lines().next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(lines(&index), ["GET /a/config.json HTTP/1.1", "GET /b/config.json HTTP/1.1"]);
+    assert_eq!(lines(&said), ["GET /c/config.json HTTP/1.1"]);
+    let expected = ["GET /own/libc/0.2.1/download HTTP/1.1", "GET /dl/libc/libc-0.2.1.crate HTTP/1.1"];
+    assert_eq!(lines(&registry), expected);
+}
+
+#[test]
 fn without_a_mirror_it_says_what_to_set() {
     let error = Bench::new().failure(&["debian:tcc/tcc_1.orig.tar.gz"]);
     assert!(error.contains("no Debian mirror is known") && error.contains("set a mirror"), "{error}");
