@@ -41,6 +41,8 @@ fix (
       function (intersectAttrs (functionArgs function) self // replaced);
 
     buildProgram = import ./lib/build-program.nix { inherit bootstrap; };
+    buildRustPackage = import ./lib/build-rust-package.nix { inherit bootstrap; inherit (self) rust; };
+    fetchCrate = import ./lib/fetch-crate.nix { inherit bootstrap; };
 
     # Images that aren't one package; a flake offers it as `lib.image`.
     image = import ./lib/image.nix;

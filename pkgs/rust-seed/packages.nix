@@ -5,7 +5,7 @@
 # crates, keeping a database of them, proving theorems, editing lines) are replaced by stand-ins, see stand-ins.sh.
 { fetch }:
 let
-  binarySeed = "Rust's compiler is written in Rust; removed by a chain of sources, from mrustc (in C++, builds rustc 1.74) through every release since, or by rebuilding this release from its source and comparing";
+  binarySeed = "rustc is written in Rust; removed by mrustc, a compiler in C++ that builds rustc 1.74, and every release from there on, each built by the one before";
 
   package =
     source: file: hash:

@@ -1,0 +1,26 @@
+{ buildRustPackage, fetchCrate }:
+
+buildRustPackage {
+  pname = "fd";
+  version = "10.2.0";
+
+  source = fetchCrate {
+    name = "fd-find";
+    version = "10.2.0";
+    sha256 = "de08defa195af894cc295a43bfc65ba28903e492fd5f32f7a24bf75eafd9bf34";
+  };
+  cargoLock = ./Cargo.lock;
+
+  # Without jemalloc, a C library whose configure script wants a shell at /bin/sh; musl has an allocator.
+  cargoFlags = [
+    "--no-default-features"
+    "--features=completions"
+  ];
+
+  meta = {
+    description = "Search for files by name";
+    homepage = "https://github.com/sharkdp/fd";
+    license = "MIT OR Apache-2.0";
+    platforms = [ "x86_64-linux" ];
+  };
+}
