@@ -7,7 +7,8 @@ use std::path::Path;
 use std::process::Command;
 
 /// The package set in an expression, when the working folder is the repository.
-const PACKAGES: &str = "let bootstrap = import ./bootstrap; pkgs = import ./pkgs { inherit bootstrap; }; in";
+pub const PACKAGES: &str =
+    "let bootstrap = import ./bootstrap; pkgs = import ./pkgs { inherit bootstrap; }; in";
 
 pub fn tests() -> Vec<Test> {
     let buildah: &[&str] =
@@ -77,11 +78,8 @@ ENTRYPOINT ["/hello"]
         for archive in ["tcc.tar", "libc.tar"] {
             output(podman(storage).args(["load", "--quiet", "--input"]).arg(place(archive)))?;
         }
-        let mut build = Command::new("buildah");
-        build.arg("--root").arg(place("storage")).arg("--runroot").arg(place("run"));
-        build.args(["--storage-driver=vfs", "bud", "--quiet", "--isolation=chroot", "--pull-never"]);
+        let mut build = buildah(storage);
         build.args(["--timestamp=0", "--tag=test/hello"]).arg(&context);
-        build.env("XDG_RUNTIME_DIR", storage).env("XDG_DATA_HOME", storage).env("XDG_CONFIG_HOME", storage);
         output(&mut build)?;
         let mut run = podman(storage);
         run.args(["run", "--rm", "--pull=never", "--network=none"])
@@ -93,6 +91,15 @@ ENTRYPOINT ["/hello"]
         output(podman(storage).args(["unshare", "rm", "-rf", "storage"]).current_dir(storage))?;
     }
     outcome
+}
+
+/// Builds from a Containerfile, with podman's storage and without asking a registry.
+pub fn buildah(storage: &Path) -> Command {
+    let mut build = Command::new("buildah");
+    build.arg("--root").arg(storage.join("storage")).arg("--runroot").arg(storage.join("run"));
+    build.args(["--storage-driver=vfs", "bud", "--quiet", "--isolation=chroot", "--pull-never"]);
+    build.env("XDG_RUNTIME_DIR", storage).env("XDG_DATA_HOME", storage).env("XDG_CONFIG_HOME", storage);
+    build
 }
 
 fn docker_archive_alone() -> Result<(), String> {

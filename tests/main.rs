@@ -13,6 +13,7 @@ mod images;
 mod language;
 mod registry;
 mod reproducibility;
+mod rust;
 mod sandbox;
 mod store;
 
@@ -26,6 +27,7 @@ fn main() -> std::process::ExitCode {
         language::tests(),
         registry::tests(),
         reproducibility::tests(),
+        rust::tests(),
         sandbox::tests(),
         store::tests(),
     ];

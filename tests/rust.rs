@@ -1,0 +1,144 @@
+//! Rust: what its packages are pinned to, and, where `SX_TESTS_WHOLE_CLIMB` is set, what they come to.
+//!
+//! The seed alone is 95 MB to fetch and the standard library minutes to compile, so every run evaluates them only.
+
+use crate::containers::{is_root, limits, podman, same, scratch};
+use crate::harness::{Test, lasting_folder, output, repository, sx};
+use crate::images::{PACKAGES, buildah};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+pub fn tests() -> Vec<Test> {
+    let test = |name, requires, run| Test { name, requires, run };
+    let mut tests = vec![
+        test("rust::each_file_of_the_seed_says_that_it_is_one", &[], seed_is_declared as fn() -> _),
+        test("rust::every_crate_of_a_lock_is_pinned", &[], crates_are_pinned),
+        test("rust::a_crate_that_a_lock_does_not_pin_is_refused", &[], git_is_refused),
+    ];
+    if std::env::var_os("SX_TESTS_WHOLE_CLIMB").is_some() {
+        let podman: &[&str] = if is_root() { &["podman", "runc"] } else { &["podman", "runc", "newuidmap"] };
+        let both: &[&str] = if is_root() {
+            &["buildah", "podman", "runc"]
+        } else {
+            &["buildah", "podman", "runc", "newuidmap"]
+        };
+        tests.extend([
+            test("rust::a_program_greets_from_an_image_of_one_file", podman, hello_in_podman),
+            test("rust::a_containerfile_compiles_a_program_by_our_image", both, containerfile),
+            test("rust::packages_of_cargo_run", &[], packages_run),
+        ]);
+    }
+    tests
+}
+
+fn evaluated(arguments: &[&str], expression: &str) -> Command {
+    let mut command = sx(["eval"]);
+    command.args(arguments).args(["--expr", &format!("{PACKAGES} {expression}")]).current_dir(repository());
+    command
+}
+
+fn seed_is_declared() -> Result<(), String> {
+    let expression = "map (package: [ package.name package.binarySeed ]) pkgs.rust-seed.packages";
+    let text = output(&mut evaluated(&["--json"], expression))?;
+    let packages: Vec<(String, String)> = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    let is_declared =
+        |(name, reason): &(String, String)| name.ends_with("_amd64.deb") && reason.contains("removed by");
+    if packages.len() == 8 && packages.iter().all(is_declared) { Ok(()) } else { Err(text) }
+}
+
+fn crates_are_pinned() -> Result<(), String> {
+    for package in ["ripgrep", "fd"] {
+        let crates = output(&mut evaluated(&["--raw"], &format!("pkgs.{package}.crates")))?;
+        let lock = repository().join(format!("pkgs/{package}/Cargo.lock"));
+        let lock = fs::read_to_string(lock).map_err(|error| error.to_string())?;
+        let mut checksums: Vec<_> =
+            lock.lines().filter_map(|line| line.strip_prefix("checksum = ")).collect();
+        for line in crates.lines() {
+            let checksum = format!("\"{}\"", line.split(' ').nth(1).unwrap_or_default());
+            let place = checksums.iter().position(|known| *known == checksum);
+            checksums.swap_remove(place.ok_or_else(|| format!("{package}: `{line}` is not in its lock"))?);
+        }
+        if !checksums.is_empty() {
+            return Err(format!("{package}: nothing fetches {checksums:?}"));
+        }
+    }
+    Ok(())
+}
+
+fn git_is_refused() -> Result<(), String> {
+    let expression = r#"(pkgs.buildRustPackage {
+        pname = "a"; version = "1"; source = ./tests/rust; cargoLock = ./tests/rust/from-git.lock;
+    }).drvPath"#;
+    let found = evaluated(&[], expression).output().map_err(|error| error.to_string())?;
+    let text = String::from_utf8_lossy(&found.stderr);
+    let is_named = text.contains("`from-git` comes from `git+https://example.org/from-git#0123`");
+    if !found.status.success() && is_named { Ok(()) } else { Err(text.into_owned()) }
+}
+
+fn realised(attribute: &str) -> Result<PathBuf, String> {
+    let path = output(sx(["realise", "--quiet", attribute]).current_dir(repository()))?;
+    Ok(lasting_folder().join("store/store").join(path.rsplit('/').next().unwrap_or_default()))
+}
+
+fn hello_in_podman() -> Result<(), String> {
+    let folder = scratch()?;
+    let archive = folder.path().join("hello.tar");
+    output(sx(["export", "pkgs.rust-hello", "-o"]).arg(&archive).current_dir(repository()))?;
+    in_storage(|storage| {
+        output(podman(storage).args(["load", "--quiet", "--input"]).arg(&archive))?;
+        let mut run = podman(storage);
+        run.args(["run", "--rm", "--pull=never", "--network=none", "--read-only", "--cap-drop=all"]);
+        run.args(limits()?).args(["sx/rust-hello:1.0", "Ada"]);
+        same(&output(&mut run)?, "Hello, Ada!", "the greeting")
+    })
+}
+
+fn containerfile() -> Result<(), String> {
+    let folder = scratch()?;
+    let place = |name: &str| folder.path().join(name);
+    output(sx(["export", "pkgs.rust", "-o"]).arg(place("rust.tar")).current_dir(repository()))?;
+    let context = place("context");
+    fs::create_dir(&context).map_err(|error| error.to_string())?;
+    fs::copy(repository().join("pkgs/rust-hello/hello.rs"), context.join("hello.rs"))
+        .map_err(|error| error.to_string())?;
+    let version = output(&mut evaluated(&["--raw"], "pkgs.rust.version"))?;
+    let text = format!(
+        r#"FROM sx/rust:{version} AS build
+COPY hello.rs /
+RUN ["/bin/rustc", "-Copt-level=s", "-Cstrip=symbols", "-o", "/hello", "/hello.rs"]
+FROM scratch
+COPY --from=build /hello /hello
+ENTRYPOINT ["/hello"]
+"#
+    );
+    fs::write(context.join("Containerfile"), text).map_err(|error| error.to_string())?;
+    in_storage(|storage| {
+        output(podman(storage).args(["load", "--quiet", "--input"]).arg(place("rust.tar")))?;
+        output(buildah(storage).args(["--timestamp=0", "--tag=test/hello"]).arg(&context))?;
+        let mut run = podman(storage);
+        run.args(["run", "--rm", "--pull=never", "--network=none"]).args(limits()?);
+        same(&output(run.args(["localhost/test/hello", "Ada"]))?, "Hello, Ada!", "the greeting")
+    })
+}
+
+/// Does something with a storage of podman's that goes away.
+fn in_storage(work: impl FnOnce(&Path) -> Result<(), String>) -> Result<(), String> {
+    let folder = scratch()?;
+    let outcome = work(folder.path());
+    // Files of an image may belong to a user of podman's own namespace, who alone can remove them.
+    if !is_root() {
+        output(podman(folder.path()).args(["unshare", "rm", "-rf", "storage"]).current_dir(folder.path()))?;
+    }
+    outcome
+}
+
+fn packages_run() -> Result<(), String> {
+    let expressions = repository().join("pkgs");
+    let ripgrep = realised("pkgs.ripgrep")?.join("bin/rg");
+    let found = output(Command::new(ripgrep).args(["-l", "pname = \"ripgrep\""]).arg(&expressions))?;
+    same(&found, &expressions.join("ripgrep/package.nix").display().to_string(), "ripgrep")?;
+    let fd = realised("pkgs.fd")?.join("bin/fd");
+    let found = output(Command::new(fd).args(["--base-directory"]).arg(&expressions).arg("hello.rs"))?;
+    same(&found, "rust-hello/hello.rs", "fd")
+}
