@@ -27,6 +27,7 @@ pub fn tests() -> Vec<Test> {
             test("rust::a_program_greets_from_an_image_of_one_file", podman, hello_in_podman),
             test("rust::a_containerfile_compiles_a_program_by_our_image", both, containerfile),
             test("rust::packages_of_cargo_run", &[], packages_run),
+            test("rust::packages_have_their_golden_store_paths", &[], golden),
         ]);
     }
     tests
@@ -76,6 +77,7 @@ fn git_is_refused() -> Result<(), String> {
     if !found.status.success() && is_named { Ok(()) } else { Err(text.into_owned()) }
 }
 
+/// Realises an attribute of the repository. Gives where its output lies on disk.
 fn realised(attribute: &str) -> Result<PathBuf, String> {
     let path = output(sx(["realise", "--quiet", attribute]).current_dir(repository()))?;
     Ok(lasting_folder().join("store/store").join(path.rsplit('/').next().unwrap_or_default()))
@@ -131,6 +133,18 @@ fn in_storage(work: impl FnOnce(&Path) -> Result<(), String>) -> Result<(), Stri
         output(podman(folder.path()).args(["unshare", "rm", "-rf", "storage"]).current_dir(folder.path()))?;
     }
     outcome
+}
+
+fn golden() -> Result<(), String> {
+    let text =
+        fs::read_to_string(repository().join("pkgs/golden-rust")).map_err(|error| error.to_string())?;
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let (package, path) = line.split_once(' ').ok_or_else(|| format!("golden-rust has `{line}`"))?;
+        let attribute = format!("pkgs.{package}");
+        let found = output(sx(["realise", "--quiet", &attribute]).current_dir(repository()))?;
+        same(&found, path, package)?;
+    }
+    Ok(())
 }
 
 fn packages_run() -> Result<(), String> {

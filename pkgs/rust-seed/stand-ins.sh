@@ -1,7 +1,7 @@
 # Stand-ins for the shared libraries that the seed's programs name and that aren't packaged with it: one for each, with
-# the symbols that are asked of it. Whatever is called in one ends the process by an illegal instruction, as no
-# answer is better than a wrong one, but for what cargo calls at each start to prepare what it never uses without a
-# network. `data` is the address of zeroes and, as curl_version_info has it, of empty names.
+# the symbols that are asked of it. Whatever is called in one ends the process and says so, as no answer is better than
+# a wrong one, but for what cargo calls at each start to prepare what it never uses without a network. `data` is the
+# address of zeroes and, as curl_version_info has it, of empty names.
 answers="
 git_libgit2_init 0
 git_libgit2_opts 0
@@ -22,6 +22,37 @@ sqlite3_mutex_alloc data
 sqlite3_mutex_free 0
 sqlite3_open_v2 14 (can't be opened; cargo keeps no record of crates then)
 "
+
+# What every function ends in: its name, at r12, with r13 bytes, is told.
+end_of_library() {
+    cat <<END
+missing:
+	lea before(%rip), %rsi
+	mov \$after - before, %edx
+	call tell
+	mov %r12, %rsi
+	mov %r13d, %edx
+	call tell
+	lea after(%rip), %rsi
+	mov \$end - after, %edx
+	call tell
+	mov \$231, %eax		# exit_group, with cargo's own code for errors
+	mov \$101, %edi
+	syscall
+tell:
+	mov \$1, %eax			# write to standard error
+	mov \$2, %edi
+	syscall
+	ret
+before:	.ascii "error: \`"
+after:	.ascii "\` of $1 is called, which is not here: cargo has neither network nor git; use crates of \`cargo vendor\`\n"
+end:
+	.data
+data:	.quad 0, name, 0, name, 0, 0, 0, 0, none
+none:	.quad 0
+name:	.quad 0
+END
+}
 
 stand_ins() {
     readelf --wide --dynamic --version-info --dyn-syms "$1" >symbols
@@ -56,7 +87,8 @@ stand_ins() {
                 } else if (symbol[i] in answer && answer[symbol[i]] != "") {
                     print "\tmov $" answer[symbol[i]] ", %eax\n\tret" >(file ".s")
                 } else {
-                    print "\tud2" >(file ".s")
+                    print "\tlea 1f(%rip), %r12\n\tmov $" length(symbol[i]) ", %r13d\n\tjmp missing" >(file ".s")
+                    print "1:\t.ascii \"" symbol[i] "\"" >(file ".s")
                 }
                 if (wanted[i] != "") {
                     print version[wanted[i]] " " symbol[i] >(file ".symbols")
@@ -72,7 +104,7 @@ stand_ins() {
             $1 != last { if (last != "") print "};"; print $1 " {"; last = $1 }
             { print $2 ";" }
             END { if (last != "") print "};" }' >"$name.map"
-        echo '.data; data: .quad 0, name, 0, name, 0, 0, 0, 0, none; none: .quad 0; name: .quad 0' >>"$name.s"
+        end_of_library "$name" >>"$name.s"
         as -o "$name.o" "$name.s"
         if [ -s "$name.map" ]; then
             ld -shared -soname "$name" --version-script "$name.map" -o "$out/lib/$name" "$name.o"
