@@ -50,7 +50,7 @@ pub struct FetchOptions {
     pub source_folders: Vec<PathBuf>,
     /// Bases of Debian mirrors that the user configured, tried before the host's.
     pub debian_mirrors: Vec<String>,
-    /// Templates of registries that have the crates of crates.io, tried before it; see [`crates`](crate::crates).
+    /// Templates of registries that have the crates of crates.io, tried before it; see [`crates`].
     pub crate_registries: Vec<String>,
     /// Sparse indexes of such registries, asked for their templates; tried after those that are given.
     pub crate_indexes: Vec<String>,
