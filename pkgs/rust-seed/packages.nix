@@ -4,8 +4,8 @@
 # Eight packages, not the sixty that Debian's dependencies come to: the libraries for what isn't done here (fetching
 # crates, keeping a database of them, proving theorems, editing lines) are replaced by stand-ins, see stand-ins.sh.
 #
-# When a point release of Debian takes a file off its mirrors, Debian's snapshots still have it:
-# `--debian-mirror https://snapshot.debian.org/archive/debian/20261125T000000Z`.
+# When a point release of Debian takes a file off its mirrors, Debian's snapshots still have it: give one of a day before
+# as a mirror, `--debian-mirror https://snapshot.debian.org/archive/debian/DATE`.
 { fetch }:
 let
   binarySeed = "rustc is written in Rust; removed by mrustc, a compiler in C++ that builds rustc 1.74, and every release from there on, each built by the one before";
