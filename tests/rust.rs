@@ -27,6 +27,7 @@ pub fn tests() -> Vec<Test> {
             test("rust::a_program_greets_from_an_image_of_one_file", podman, hello_in_podman),
             test("rust::a_containerfile_compiles_a_program_by_our_image", both, containerfile),
             test("rust::packages_of_cargo_run", &[], packages_run),
+            test("rust::ripgrep_passes_its_own_tests", &[], own_tests),
             test("rust::packages_have_their_golden_store_paths", &[], golden),
         ]);
     }
@@ -133,6 +134,18 @@ fn in_storage(work: impl FnOnce(&Path) -> Result<(), String>) -> Result<(), Stri
         output(podman(folder.path()).args(["unshare", "rm", "-rf", "storage"]).current_dir(folder.path()))?;
     }
     outcome
+}
+
+/// They run in the sandbox before the output is taken, which must be the same as without them.
+fn own_tests() -> Result<(), String> {
+    let expression = format!(
+        "{PACKAGES} pkgs.callPackage ./pkgs/ripgrep/package.nix {{
+            buildRustPackage = arguments: pkgs.buildRustPackage (arguments // {{ check = true; }});
+        }}"
+    );
+    let tested = output(sx(["realise", "--quiet", "--expr", &expression]).current_dir(repository()))?;
+    let plain = output(sx(["realise", "--quiet", "pkgs.ripgrep"]).current_dir(repository()))?;
+    same(&tested, &plain, "ripgrep with its tests")
 }
 
 fn golden() -> Result<(), String> {

@@ -5,7 +5,7 @@
 #   cargoLock        its Cargo.lock, as a path in the tree of expressions: crates are known before anything is fetched
 #   patches          unified diffs, applied with -p1
 #   cargoFlags       for `cargo build`, for example [ "--no-default-features" ]
-#   check            whether the package's own tests are run, as `cargo test`; checkFlags are for it
+#   check            whether the package's own tests are run, as `cargo test -- checkFlags`
 #   tools            packages whose programs the build scripts call: a C compiler where crates bring C
 #   variables        environment of the build
 #   image            what the exporter puts into the image's configuration beside the entrypoint, see `sx export --help`
@@ -67,7 +67,8 @@ let
       inherit cargoLock patches;
       crates = concatStringsSep "\n" (map crate locked);
       cargoFlags = concatStringsSep " " cargoFlags;
-      check = if check then "cargo test ${concatStringsSep " " checkFlags}" else "";
+      check = if check then "yes" else "";
+      checkFlags = if check then concatStringsSep " " checkFlags else "";
     }
     // variables;
   };

@@ -36,7 +36,7 @@ export RUSTFLAGS="--remap-path-prefix=/build/source=/$name --remap-path-prefix=/
 
 cargo build --release --frozen -j "$NIX_BUILD_CORES" $cargoFlags
 if [ -n "$check" ]; then
-    $check --release --frozen -j "$NIX_BUILD_CORES" $cargoFlags
+    cargo test --release --frozen -j "$NIX_BUILD_CORES" $cargoFlags -- $checkFlags
 fi
 
 mkdir -p "$out/bin"
