@@ -18,6 +18,7 @@ use sx_evaluator::{
     Colour, Depth, DerivationOutput, ErrorKind, EvaluationError, Evaluator, Options, Outcome, Trace, Value,
     evaluate,
 };
+use sx_export::bill::Meta;
 
 /// Derivations by their paths.
 pub type Derivations = BTreeMap<StorePath, Derivation>;
@@ -35,7 +36,12 @@ pub struct Package {
     pub version: Option<String>,
     /// `image`, if it is there.
     pub image: Option<Image>,
+    /// `meta`.
+    pub meta: Meta,
 }
+
+/// What packages say of themselves, by the names of their derivations.
+pub type Metas = BTreeMap<String, Meta>;
 
 /// What the expression says of a package's image.
 #[derive(Debug)]
@@ -56,7 +62,7 @@ impl Package {
 }
 
 /// How to evaluate.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub struct Exploring {
     /// Show the whole trace of an error
     #[arg(long)]
@@ -298,7 +304,9 @@ fn package<'a>(
     let image = evaluator.find_attribute(value, "image")?;
     let image = image.map(|image| collect_image(evaluator, image)).transpose()?;
     let derivation_name = output.derivation.name().trim_end_matches(".drv").to_owned();
+    let meta = evaluator.find_attribute(value, "meta")?;
     Ok(Package {
+        meta: meta.map(|value| meta_of(evaluator, value)).transpose()?.unwrap_or_default(),
         name: text("pname")?.unwrap_or(derivation_name),
         version: text("version")?,
         image,
@@ -311,6 +319,44 @@ fn package<'a>(
 pub fn collect_package<'a>(evaluator: &Evaluator<'a>, value: Value<'a>) -> Outcome<'a, Option<Package>> {
     let output = evaluator.derivation_output(value)?;
     output.map(|output| package(evaluator, value, output)).transpose()
+}
+
+/// What each package in a set says of itself. One that can't be evaluated says nothing.
+pub fn collect_metas<'a>(evaluator: &Evaluator<'a>, set: Value<'a>) -> Outcome<'a, Metas> {
+    let mut metas = Metas::new();
+    let found = |name: &str| -> Outcome<'a, Option<(String, Meta)>> {
+        let Some(package) = evaluator.find_attribute(set, name)? else { return Ok(None) };
+        let Some(meta) = evaluator.find_attribute(package, "meta")? else { return Ok(None) };
+        let Some(name) = evaluator.find_attribute(package, "name")? else { return Ok(None) };
+        let name = evaluator.string_bytes(name)?.to_str_lossy().into_owned();
+        Ok(Some((name, meta_of(evaluator, meta)?)))
+    };
+    for name in evaluator.attribute_names(set)? {
+        if let Ok(Some((name, meta))) = found(&name) {
+            metas.insert(name, meta);
+        }
+    }
+    Ok(metas)
+}
+
+/// `meta`; of what isn't as it should be, nothing is known.
+fn meta_of<'a>(evaluator: &Evaluator<'a>, value: Value<'a>) -> Outcome<'a, Meta> {
+    let (json, _) = evaluator.to_json(value)?;
+    let json: serde_json::Value = serde_json::from_slice(&json).unwrap_or_default();
+    let text = |name: &str| json.get(name).and_then(serde_json::Value::as_str).map(str::to_owned);
+    let texts = |name: &str| -> Vec<String> {
+        let items = json.get(name).and_then(serde_json::Value::as_array).into_iter().flatten();
+        items.filter_map(|item| item.as_str().map(str::to_owned)).collect()
+    };
+    let licences = texts("license");
+    let several = (!licences.is_empty()).then(|| licences.join(" AND "));
+    Ok(Meta {
+        description: text("description"),
+        homepage: text("homepage"),
+        licence: text("license").or(several),
+        cpe: text("cpe"),
+        platforms: texts("platforms"),
+    })
 }
 
 /// An attribute set as JSON, with all that it mentions.

@@ -76,6 +76,11 @@ impl Failure {
         self
     }
 
+    /// Whether the expression is to blame.
+    pub fn is_of_expression(&self) -> bool {
+        self.kind == Kind::Expression
+    }
+
     /// The exit code.
     pub const fn code(&self) -> u8 {
         self.kind.code()

@@ -1,9 +1,11 @@
 //! What `sx export` and its kin are asked for: packages, or an image of the language, as one specification.
 
+use crate::bill;
 use crate::command::Target;
-use crate::evaluation::{Derivations, Image, Package, collect_image, collect_package};
+use crate::evaluation::{Derivations, Image, Metas, Package, collect_image, collect_package};
 use crate::failure::{Failure, Kind, chain};
 use crate::session::Session;
+use std::collections::BTreeMap;
 use sx_derivation::StorePath;
 use sx_export::spec::{ImageSpec, ImageType, Package as Contents};
 use sx_export::{ImageConfig, Object, Reference, SpecError};
@@ -56,7 +58,10 @@ impl Session {
             })?;
             derivations.extend(more);
             match found {
-                Ok(Some(package)) => packages.push(package),
+                Ok(Some(package)) => {
+                    check_platform(target.attribute.as_deref(), &package)?;
+                    packages.push(package);
+                }
                 Ok(None) => {
                     let what = target.attribute.as_deref().unwrap_or("the expression");
                     let message = format!("`{what}` is neither a package nor an image");
@@ -98,10 +103,10 @@ impl Session {
         let roots = paths.iter().chain(sources).filter(|path| spec.mentions(&path.to_string()));
         let objects = self.store().closure_in_order(roots)?.into_iter().map(|path| {
             let known = self.store().database().object(&path).map_err(sx_store::StoreError::from)?;
-            let known = known.map(|known| (known.references, known.refers_to_itself));
-            let (mut references, refers_to_itself) = known.unwrap_or_default();
+            let known = known.map(|known| (known.references, known.refers_to_itself, known.size_bytes));
+            let (mut references, refers_to_itself, size_bytes) = known.unwrap_or_default();
             references.extend(refers_to_itself.then(|| path.clone()));
-            Ok(Object { location: self.store().location(&path), path, references })
+            Ok(Object { location: self.store().location(&path), path, references, size_bytes })
         });
         let objects = objects.collect::<Result<_, sx_store::StoreError>>()?;
         Ok(RealisedImage { reference: request.reference(&spec)?, spec, objects })
@@ -152,6 +157,24 @@ impl ImageRequest {
         }
     }
 
+    /// What the packages asked for say of themselves.
+    pub fn metas(&self) -> Metas {
+        let Parts::Packages(packages) = &self.parts else { return Metas::new() };
+        let name = |package: &Package| package.derivation.name().trim_end_matches(".drv").to_owned();
+        packages.iter().map(|package| (name(package), package.meta.clone())).collect()
+    }
+
+    /// What a registry shows people: what the first package says of itself.
+    pub fn annotations(&self) -> BTreeMap<String, String> {
+        let first = match &self.parts {
+            Parts::Packages(packages) => packages.first(),
+            Parts::Image(_) => None,
+        };
+        let of =
+            |package: &Package| bill::annotations(&package.name, package.version.as_deref(), &package.meta);
+        first.map(of).unwrap_or_default()
+    }
+
     fn images(&self) -> impl Iterator<Item = &Image> {
         let (packages, image) = match &self.parts {
             Parts::Packages(packages) => (packages.as_slice(), None),
@@ -160,6 +183,19 @@ impl ImageRequest {
         // Only the first package's image counts.
         packages.iter().take(1).filter_map(|package| package.image.as_ref()).chain(image)
     }
+}
+
+/// Refuses a package that isn't for what images are for.
+fn check_platform(attribute: Option<&str>, package: &Package) -> Result<(), Failure> {
+    let platforms = &package.meta.platforms;
+    let system = sx_store::realise::SYSTEM;
+    if platforms.is_empty() || platforms.iter().any(|platform| platform == system) {
+        return Ok(());
+    }
+    let what = attribute.unwrap_or(&package.name);
+    let message =
+        format!("`{what}` is for {}; expected {system} in its `meta.platforms`", platforms.join(", "));
+    Err(Failure::new(Kind::Expression, message))
 }
 
 impl From<SpecError> for Failure {

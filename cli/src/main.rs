@@ -2,6 +2,7 @@
 //!
 //! One file for each verb under [`command`]; [`evaluation`] is the way from what the user typed to derivations.
 
+mod bill;
 mod builtins;
 mod cargo;
 mod command;

@@ -13,6 +13,9 @@ pub struct RegistryArguments {
     /// Talk plain HTTP to a registry that isn't on this machine
     #[arg(long)]
     plain_http: bool,
+    /// Talk TLS to a registry on this machine too
+    #[arg(long, conflicts_with = "plain_http")]
+    tls: bool,
     /// File with names and passwords, in the form of Docker's config.json, before the usual ones
     #[arg(long, value_name = "FILE")]
     auth_file: Option<PathBuf>,
@@ -56,7 +59,11 @@ impl Session {
         ];
         let given = environment.get("SSL_CERT_FILE").map(PathBuf::from);
         let options = Options {
-            insecure: if arguments.plain_http { Insecure::Allowed } else { Insecure::Refused },
+            insecure: match (arguments.plain_http, arguments.tls) {
+                (true, _) => Insecure::Allowed,
+                (_, true) => Insecure::Never,
+                _ => Insecure::Refused,
+            },
             credentials: CredentialFiles(files.into_iter().flatten().collect()).find(address)?,
             certificate_files: given.into_iter().chain(CERTIFICATES.iter().map(PathBuf::from)).collect(),
             parallel: arguments.parallel,
@@ -84,6 +91,7 @@ impl From<RegistryError> for Failure {
             | RegistryError::Reference(_)
             | RegistryError::Digest(_)
             | RegistryError::Credentials { .. }
+            | RegistryError::NoImage(_)
             | RegistryError::Denied { .. } => Kind::Usage,
             RegistryError::File { .. } | RegistryError::Layout(_) | RegistryError::Certificates(_) => {
                 Kind::Host

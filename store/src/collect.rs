@@ -2,7 +2,7 @@
 //!
 //! Garbage is: objects that no root reaches; files of the store's folder without a row that nobody makes; what dead
 //! processes left in `builds`, `locks`, `downloads`, `processes`; logs of derivations that the store doesn't know and
-//! nobody builds; links to results that aren't there any more.
+//! nobody builds; layers of images whose first object isn't needed; links to results that aren't there any more.
 //!
 //! An object goes after all that refer to it, so that whatever stays has its references. Among those that may go, the
 //! one that came in first goes first.
@@ -79,7 +79,7 @@ impl Store {
         let roots: BTreeSet<&StorePath> =
             held.roots.iter().chain(&links.roots).map(|root| &root.path).collect();
         let alive = alive(&graph, &roots);
-        let strays = self.strays(&graph, &held, &roots, &links)?;
+        let strays = self.strays(&graph, &alive, &held, &roots, &links)?;
         let mut collected =
             Collected { alive: alive.iter().filter(|alive| **alive).count(), ..Collected::default() };
         collected.objects = self.condemn(&graph, &alive, what)?;
@@ -107,6 +107,7 @@ impl Store {
     fn strays(
         &self,
         graph: &ObjectGraph,
+        alive: &[bool],
         held: &Held,
         roots: &BTreeSet<&StorePath>,
         links: &Links,
@@ -147,6 +148,19 @@ impl Store {
             self.database().derivations()?.iter().map(|path| path.digest().to_string()).collect();
         for place in entries(&self.folder().join("logs"))? {
             if !known.contains(&name(&place)) && !building.contains(&name(&place)) {
+                strays.push(place);
+            }
+        }
+        // Kept layers of images are named by the digest of an object in them; new ones are locked.
+        let needed = graph.objects.iter().zip(alive).filter(|(_, alive)| **alive);
+        let needed: BTreeSet<String> = needed.map(|((path, _), _)| path.digest().to_string()).collect();
+        for place in entries(&self.folder().join("layers"))? {
+            let name = name(&place);
+            let is_kept = match name.starts_with(".new-") {
+                true => !is_unlocked(&place)?,
+                false => needed.contains(name.split('-').next().unwrap_or_default()),
+            };
+            if !is_kept {
                 strays.push(place);
             }
         }

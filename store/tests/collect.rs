@@ -123,6 +123,7 @@ fn what_dead_processes_left_goes_and_what_is_in_use_stays() {
     let store = open(folder.path());
     let place = |name: &str| store.folder().join(name);
     let path = add(folder.path(), "x", &[]);
+    let kept = add(folder.path(), "kept", &[]);
     let base = path.base_name().replace("-x", "-stray");
     let dead = [
         "store/.new-77-0123456789abcdef-0".to_owned(),
@@ -133,7 +134,11 @@ fn what_dead_processes_left_goes_and_what_is_in_use_stays() {
         "downloads/left.partial".to_owned(),
         "logs/unknown".to_owned(),
         "processes/77-0123456789abcdef".to_owned(),
+        format!("layers/{}-1.json", path.digest()),
+        format!("layers/{}-1.layer", path.digest()),
+        "layers/.new-left".to_owned(),
     ];
+    std::fs::create_dir(place("layers")).unwrap();
     for name in &dead {
         std::fs::write(place(name), "x").unwrap();
     }
@@ -141,7 +146,14 @@ fn what_dead_processes_left_goes_and_what_is_in_use_stays() {
     std::fs::create_dir(&in_use).unwrap();
     std::fs::write(place("store/foreign file"), "x").unwrap();
     let _lock = store.lock(&path, &GOES_ON, || {}).unwrap();
+    // Layers of what is needed, and one that is being made.
+    assert!(store.hold(&kept).unwrap());
+    let kept_layer = place("layers").join(format!("{}-1.layer", kept.digest()));
+    std::fs::write(&kept_layer, "x").unwrap();
+    let new_layer = std::fs::File::create(place("layers/.new-now")).unwrap();
+    rustix::fs::flock(&new_layer, rustix::fs::FlockOperation::LockExclusive).unwrap();
     let collected = collect(&store, Collection::default());
+    assert!(kept_layer.exists() && place("layers/.new-now").exists());
     assert_eq!(collected.strays.len(), dead.len());
     assert!(dead.iter().all(|name| !place(name).exists()));
     assert!(in_use.exists() && place("store/foreign file").exists());

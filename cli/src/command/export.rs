@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use sx_derivation::StorePath;
-use sx_export::{Compression, Export, ImageConfig, Reference};
+use sx_export::{Bill, Compression, Export, ImageConfig, Reference};
 
 /// Write packages and what they refer to as an OCI image
 ///
@@ -20,8 +20,13 @@ pub struct Arguments {
     #[command(flatten)]
     image: ImageArguments,
     /// Where to write it
-    #[arg(long, short, value_name = "FILE", required_unless_present = "dry_run")]
+    #[arg(long, short, value_name = "FILE", required_unless_present_any = ["dry_run", "push"])]
     output: Option<PathBuf>,
+    /// Send it to a registry: `HOST/NAME:TAG`
+    #[arg(long, value_name = "HOST/NAME:TAG", conflicts_with_all = ["output", "format", "json"])]
+    push: Option<String>,
+    #[command(flatten)]
+    sending: super::push::Sending,
     /// What to write
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -31,7 +36,7 @@ pub struct Arguments {
 }
 
 /// What an image is made of and how: the options of all verbs that make one.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct ImageArguments {
     #[command(flatten)]
     target: Target,
@@ -73,6 +78,30 @@ pub struct ImageArguments {
     /// Folder that the program starts in
     #[arg(long, value_name = "DIR")]
     working_dir: Option<String>,
+    /// Attach what the image is made of, or how it came to be; may be given several times, or with commas
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "KIND")]
+    attach: Vec<Attached>,
+}
+
+/// A document about an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Attached {
+    /// A bill of materials, CycloneDX 1.6
+    Cyclonedx,
+    /// A bill of materials, SPDX 2.3
+    Spdx,
+    /// An in-toto statement, SLSA provenance 1
+    Provenance,
+}
+
+impl From<Attached> for sx_export::Document {
+    fn from(kind: Attached) -> Self {
+        match kind {
+            Attached::Cyclonedx => Self::CycloneDx,
+            Attached::Spdx => Self::Spdx,
+            Attached::Provenance => Self::Provenance,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -109,6 +138,9 @@ fn pair(text: &str) -> Result<(String, String), String> {
 }
 
 pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
+    if let Some(to) = &arguments.push {
+        return super::push::send(session, &arguments.image, to, &arguments.sending);
+    }
     let format = match arguments.format {
         Format::Archive => sx_export::Format::Archive,
         Format::Layout => sx_export::Format::Layout,
@@ -128,6 +160,34 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
 }
 
 impl ImageArguments {
+    /// A package as it is, without options.
+    pub fn of_attribute(attribute: &str, building: Building) -> Self {
+        Self {
+            target: Target { attribute: Some(attribute.into()), ..Target::default() },
+            more: Vec::new(),
+            building,
+            layout: None,
+            compression: None,
+            level: None,
+            threads: None,
+            reference: None,
+            entrypoint: Vec::new(),
+            cmd: Vec::new(),
+            env: Vec::new(),
+            label: Vec::new(),
+            user: None,
+            working_dir: None,
+            attach: Vec::new(),
+        }
+    }
+
+    /// The bill of materials of the image, and what it is called. Nothing for a dry run.
+    pub fn bill(&self, session: &Session) -> Result<Option<(Bill, Reference)>, Failure> {
+        let arguments = Self { attach: vec![Attached::Cyclonedx], ..self.clone() };
+        let export = arguments.realise(session, sx_export::Format::Layout)?;
+        Ok(export.map(|export| (export.bill, export.reference)))
+    }
+
     /// Realises what the image needs. For a dry run prints what would be built, and gives nothing.
     pub fn realise(&self, session: &Session, format: sx_export::Format) -> Result<Option<Export>, Failure> {
         let request = session.image(&self.target, &self.more)?;
@@ -149,7 +209,14 @@ impl ImageArguments {
         let image = session.realised_image(&request, &paths, |config| self.adjust(config))?;
         let processors = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let tree = format == sx_export::Format::Tree;
+        let bill = match self.attach.is_empty() {
+            true => Bill::default(),
+            false => session.bill(&self.target, &request, &image, &paths)?,
+        };
         Ok(Some(Export {
+            annotations: request.annotations(),
+            bill,
+            attached: self.attach.iter().map(|kind| (*kind).into()).collect(),
             roots: image.spec.roots()?,
             files: image.spec.files(|text| locate(session, text))?,
             layout: match self.layout {

@@ -5,6 +5,7 @@ mod doc;
 mod eval;
 mod export;
 mod gc;
+mod image;
 mod log;
 mod object;
 mod path_info;
@@ -13,6 +14,7 @@ mod push;
 mod quantity;
 mod realise;
 mod repl;
+mod sbom;
 mod store;
 mod why_depends;
 
@@ -50,6 +52,8 @@ enum Verb {
     Export(Box<export::Arguments>),
     Push(Box<push::Arguments>),
     Pull(pull::Arguments),
+    Image(image::Arguments),
+    Sbom(Box<sbom::Arguments>),
     Gc(gc::Arguments),
     Store(store::Arguments),
     Log(log::Arguments),
@@ -84,7 +88,7 @@ impl General {
 }
 
 /// What to evaluate.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct Target {
     /// Path of attributes, such as pkgs.hello
     #[arg(value_name = "ATTRIBUTE")]
@@ -106,7 +110,7 @@ pub struct Target {
 }
 
 /// How to realise.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Building {
     /// Most builds at a time [default: the number of cores]
     #[arg(long, short, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
@@ -152,6 +156,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Verb::Export(arguments) => export::run(&Session::new(&general)?, &arguments),
         Verb::Push(arguments) => push::run(&Session::new(&general)?, &arguments),
         Verb::Pull(arguments) => pull::run(&Session::new(&general)?, &arguments),
+        Verb::Image(arguments) => image::run(&Session::new(&general)?, &arguments),
+        Verb::Sbom(arguments) => sbom::run(&Session::new(&general)?, &arguments),
         Verb::Gc(arguments) => gc::run(&Session::new(&general)?, &arguments),
         Verb::Store(arguments) => store::run(&general, &arguments),
         Verb::Log(arguments) => log::run(&Session::new(&general)?, &arguments),

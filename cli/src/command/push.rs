@@ -16,6 +16,13 @@ pub struct Arguments {
     /// Where to
     #[arg(long, value_name = "HOST/NAME:TAG")]
     to: String,
+    #[command(flatten)]
+    sending: Sending,
+}
+
+/// How to send an image.
+#[derive(Debug, Args)]
+pub struct Sending {
     /// Repository of the same registry that layers may be taken from; may be given several times
     #[arg(long, value_name = "NAME")]
     mount_from: Vec<String>,
@@ -24,16 +31,21 @@ pub struct Arguments {
 }
 
 pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
-    let address: Address = arguments.to.parse()?;
-    let Some(mut export) = arguments.image.realise(session, sx_export::Format::Layout)? else {
+    send(session, &arguments.image, &arguments.to, &arguments.sending)
+}
+
+/// Makes an image and sends it, as far as it isn't there.
+pub fn send(session: &Session, image: &ImageArguments, to: &str, sending: &Sending) -> Result<(), Failure> {
+    let address: Address = to.parse()?;
+    let Some(mut export) = image.realise(session, sx_export::Format::Layout)? else {
         return Ok(());
     };
     let name = format!("{}/{}", address.registry, address.repository);
     export.reference = Reference::new(&name, &address.tag).map_err(sx_registry::RegistryError::from)?;
     let folder = session.store().new_build_folder()?;
     let report = export.write(&folder)?;
-    let mounts = arguments.mount_from.clone();
-    let pushed = session.with_registry(&arguments.registry, &address, mounts, |client| client.push(&folder));
+    let mounts = sending.mount_from.clone();
+    let pushed = session.with_registry(&sending.registry, &address, mounts, |client| client.push(&folder));
     // Only a temporary copy; what can't be deleted now is deleted with the store.
     let _ = sx_store::object::remove(&folder);
     let pushed = pushed?;

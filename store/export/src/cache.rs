@@ -1,4 +1,7 @@
-//! Layers that were made before: `<key>` is a record in JSON, `<digits>` the blob that it speaks of.
+//! Layers that were made before: `<owner>-<key>.json` is a record, `<owner>-<key>.layer` the blob that it speaks of.
+//!
+//! `<owner>` is the digest in the store path of the layer's first object: a collector deletes what belongs to objects that
+//! nobody needs. New files begin with `.new-` and are locked (`flock`) while someone makes them.
 //!
 //! | enters the key, context `sx layer v1` | |
 //! |---|---|
@@ -8,15 +11,24 @@
 //! Store paths are hashes of content, so the key names the layer's bytes. What a record says of its blob is
 //! checked each time; whatever is wrong counts as not there and is made again.
 
-use crate::digest::{Hashing, Sha256Digest};
 use crate::error::ExportError;
 use crate::layer::Layer;
 use crate::pieces::Packing;
+use rustix::fs::FlockOperation;
 use std::fs::File;
 use std::io::{self, Seek};
 use std::path::{Path, PathBuf};
 use sx_derivation::Digest;
 use tempfile::NamedTempFile;
+
+/// What names a layer's bytes, if they are made of objects alone.
+#[derive(Clone, Debug)]
+pub(crate) struct Key {
+    /// The digest in the store path of its first object.
+    pub(crate) owner: String,
+    /// Layout and store paths.
+    pub(crate) text: String,
+}
 
 /// A folder of layers. Processes may share it.
 pub(crate) struct Cache<'a> {
@@ -31,57 +43,48 @@ impl<'a> Cache<'a> {
         Self { folder }
     }
 
-    /// A layer and its blob, verified.
-    pub(crate) fn find(&self, packing: Packing, key: &str) -> Option<(Layer, File)> {
-        let record = self.record(packing, key);
+    /// A layer and its blob, whose bytes are still to be compared with what the layer says of them.
+    pub(crate) fn find(&self, packing: Packing, key: &Key) -> Option<(Layer, File)> {
+        let record = self.place(packing, key, "json");
         if std::fs::symlink_metadata(&record).ok()?.len() > RECORD_BYTES {
             return None;
         }
         let layer: Layer = serde_json::from_slice(&std::fs::read(record).ok()?).ok()?;
-        let mut blob = File::open(self.blob(layer.digest)).ok()?;
-        let mut hashing = Hashing::new(io::sink());
-        copy(&mut blob, &mut hashing).ok()?;
-        let (_, digest, size_bytes) = hashing.finish();
-        blob.rewind().ok()?;
-        (digest == layer.digest && size_bytes == layer.size_bytes).then_some((layer, blob))
+        let blob = File::open(self.place(packing, key, "layer")).ok()?;
+        (blob.metadata().ok()?.len() == layer.size_bytes).then_some((layer, blob))
     }
 
     /// A file in which a blob can be made.
     pub(crate) fn begin(&self) -> Result<NamedTempFile, ExportError> {
         let file = tempfile::Builder::new().prefix(".new-").tempfile_in(self.folder);
-        file.map_err(|error| ExportError::write(self.folder, error))
+        let file = file.map_err(|error| ExportError::write(self.folder, error))?;
+        // Where files can't be locked a collector may take it away, which is noticed below.
+        let _ = rustix::fs::flock(file.as_file(), FlockOperation::NonBlockingLockExclusive);
+        Ok(file)
     }
 
     /// Keeps a blob, and then the record of it. Gives the blob, to be read from its beginning.
     pub(crate) fn keep(
         &self,
         packing: Packing,
-        key: &str,
+        key: &Key,
         layer: &Layer,
         blob: NamedTempFile,
     ) -> Result<File, ExportError> {
         let failed = |error: io::Error| ExportError::write(self.folder, error);
-        let mut blob = blob.persist(self.blob(layer.digest)).map_err(|error| failed(error.error))?;
+        let mut blob =
+            blob.persist(self.place(packing, key, "layer")).map_err(|error| failed(error.error))?;
         let record = serde_json::to_vec(layer).expect("this holds because records have only text keys");
         let file = self.begin()?;
         std::fs::write(file.path(), record).map_err(failed)?;
-        file.persist(self.record(packing, key)).map_err(|error| failed(error.error))?;
+        file.persist(self.place(packing, key, "json")).map_err(|error| failed(error.error))?;
         blob.rewind().map_err(failed)?;
         Ok(blob)
     }
 
-    fn record(&self, packing: Packing, key: &str) -> PathBuf {
-        let key = Digest::in_context("sx layer v1", format!("{} {key}", packing.label()).as_bytes());
-        self.folder.join(key.to_string())
+    fn place(&self, packing: Packing, key: &Key, ending: &str) -> PathBuf {
+        let text = format!("{} {}", packing.label(), key.text);
+        let digest = Digest::in_context("sx layer v1", text.as_bytes());
+        self.folder.join(format!("{}-{digest}.{ending}", key.owner))
     }
-
-    fn blob(&self, digest: Sha256Digest) -> PathBuf {
-        self.folder.join(digest.digits())
-    }
-}
-
-/// [`io::copy`] with a larger buffer where bytes pass through this process.
-fn copy(from: &mut File, to: &mut impl io::Write) -> io::Result<u64> {
-    let mut buffered = io::BufReader::with_capacity(1 << 18, from);
-    io::copy(&mut buffered, to)
 }

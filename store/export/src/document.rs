@@ -10,16 +10,20 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// [`crate::header::MODIFICATION_TIME`] as documents spell it.
-const CREATED: &str = "1970-01-01T00:00:01Z";
-const ARCHITECTURE: &str = "amd64";
-const SYSTEM: &str = "linux";
+pub(crate) const CREATED: &str = "1970-01-01T00:00:01Z";
+pub(crate) const ARCHITECTURE: &str = "amd64";
+pub(crate) const SYSTEM: &str = "linux";
 
-const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
-const CONFIG_TYPE: &str = "application/vnd.oci.image.config.v1+json";
+pub(crate) const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(crate) const CONFIG_TYPE: &str = "application/vnd.oci.image.config.v1+json";
 const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
 pub(crate) const LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar";
 pub(crate) const GZIP_LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 pub(crate) const ZSTD_LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
+
+const EMPTY_TYPE: &str = "application/vnd.oci.empty.v1+json";
+/// The configuration of what has none.
+pub(crate) const EMPTY: &[u8] = b"{}";
 
 /// Content of `oci-layout`.
 pub(crate) const LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
@@ -32,9 +36,12 @@ pub(crate) struct Descriptor {
     pub(crate) digest: String,
     pub(crate) size: u64,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    annotations: BTreeMap<&'static str, String>,
+    pub(crate) annotations: BTreeMap<&'static str, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     platform: Option<Platform>,
+    /// What is attached, if it is no image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) artifact_type: Option<&'static str>,
 }
 
 #[derive(Clone, Serialize)]
@@ -48,8 +55,14 @@ struct Platform {
 struct Manifest<'a> {
     schema_version: u8,
     media_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    artifact_type: Option<&'static str>,
     config: Descriptor,
     layers: &'a [Descriptor],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<Descriptor>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    annotations: BTreeMap<&'a str, &'a str>,
 }
 
 #[derive(Serialize)]
@@ -57,7 +70,7 @@ struct Manifest<'a> {
 struct Index {
     schema_version: u8,
     media_type: &'static str,
-    manifests: [Descriptor; 1],
+    manifests: Vec<Descriptor>,
 }
 
 #[derive(Serialize)]
@@ -125,7 +138,8 @@ pub(crate) struct LayerSummary {
 }
 
 pub(crate) fn layer(media_type: &'static str, digest: Sha256Digest, size: u64) -> Descriptor {
-    Descriptor { media_type, digest: digest.to_string(), size, annotations: BTreeMap::new(), platform: None }
+    let digest = digest.to_string();
+    Descriptor { media_type, digest, size, annotations: BTreeMap::new(), platform: None, artifact_type: None }
 }
 
 /// The image's configuration; its digest is the image's id.
@@ -155,20 +169,48 @@ pub(crate) fn image(config: &ImageConfig, layers: &[LayerSummary]) -> Vec<u8> {
     })
 }
 
-pub(crate) fn manifest(config: &[u8], layers: &[Descriptor]) -> Vec<u8> {
+/// An image's manifest; `annotations` are for people who look at a registry.
+pub(crate) fn manifest(
+    config: &[u8],
+    layers: &[Descriptor],
+    annotations: &BTreeMap<String, String>,
+) -> Vec<u8> {
     let config = layer(CONFIG_TYPE, Sha256Digest::of(config), config.len() as u64);
-    json(&Manifest { schema_version: 2, media_type: MANIFEST_TYPE, config, layers })
+    json(&Manifest {
+        schema_version: 2,
+        media_type: MANIFEST_TYPE,
+        artifact_type: None,
+        config,
+        layers,
+        subject: None,
+        annotations: annotations.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+    })
 }
 
-/// `index.json`. Podman and skopeo take the name from the first annotation, containerd from the second.
-pub(crate) fn index(manifest: &[u8], reference: &Reference) -> Vec<u8> {
+/// The manifest of something that is attached to the image with the manifest `subject`.
+pub(crate) fn artifact(artifact_type: &'static str, blob: Descriptor, subject: &[u8]) -> Vec<u8> {
+    json(&Manifest {
+        schema_version: 2,
+        media_type: MANIFEST_TYPE,
+        artifact_type: Some(artifact_type),
+        config: layer(EMPTY_TYPE, Sha256Digest::of(EMPTY), EMPTY.len() as u64),
+        layers: &[blob],
+        subject: Some(layer(MANIFEST_TYPE, Sha256Digest::of(subject), subject.len() as u64)),
+        annotations: BTreeMap::from([("org.opencontainers.image.created", CREATED)]),
+    })
+}
+
+/// `index.json`: the image, then what is attached to it. Podman and skopeo take the name from the first annotation,
+/// containerd from the second.
+pub(crate) fn index(manifest: &[u8], reference: &Reference, attached: Vec<Descriptor>) -> Vec<u8> {
     let mut descriptor = layer(MANIFEST_TYPE, Sha256Digest::of(manifest), manifest.len() as u64);
     descriptor.annotations = BTreeMap::from([
         ("org.opencontainers.image.ref.name", reference.to_string()),
         ("io.containerd.image.name", reference.with_registry()),
     ]);
     descriptor.platform = Some(Platform { architecture: ARCHITECTURE, os: SYSTEM });
-    json(&Index { schema_version: 2, media_type: INDEX_TYPE, manifests: [descriptor] })
+    let manifests = [descriptor].into_iter().chain(attached).collect();
+    json(&Index { schema_version: 2, media_type: INDEX_TYPE, manifests })
 }
 
 /// `manifest.json`, which makes the archive a docker archive: names of files in the archive.
@@ -176,6 +218,6 @@ pub(crate) fn docker_manifest(config: String, layers: Vec<String>, reference: &R
     json(&[DockerManifest { config, repo_tags: [reference.to_string()], layers }])
 }
 
-fn json(document: &impl Serialize) -> Vec<u8> {
+pub(crate) fn json(document: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(document).expect("this holds because the documents have only text keys")
 }

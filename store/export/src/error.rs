@@ -68,6 +68,9 @@ pub enum ExportError {
     /// Clients that read docker archives alone can't unpack zstd.
     #[error("layers of a docker archive can't be packed with zstd; expected gzip or none")]
     DockerZstd,
+    /// Only OCI images have what is attached to them.
+    #[error("nothing can be attached to a docker archive or a tar; expected an OCI archive or layout")]
+    NothingAttached,
     /// A device, FIFO or socket.
     #[error("`{path}` is a {kind}; an image holds only files, directories and symbolic links")]
     BadKind {

@@ -1,6 +1,8 @@
 //! An image from objects to bytes: parts, layers, documents.
 
 use crate::archive::Names;
+use crate::attachment::{Document, attach};
+use crate::bill::Bill;
 use crate::cache::Cache;
 use crate::config::ImageConfig;
 use crate::digest::{Hashing, Sha256Digest};
@@ -11,11 +13,13 @@ use crate::layer::{self, Layer};
 use crate::layout::{self, Part};
 use crate::output::{Blob, Output};
 use crate::pieces::{Packing, Workers};
+use crate::provenance::Packed;
 use crate::reference::Reference;
-use crate::report::{LayerReport, Report};
+use crate::report::{AttachmentReport, LayerReport, Report};
 use crate::staged::Staged;
-use std::collections::BTreeSet;
-use std::io::Write;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{BufReader, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use sx_derivation::StorePath;
@@ -29,6 +33,8 @@ pub struct Object {
     pub location: PathBuf,
     /// The store paths that it mentions, its own among them if it does.
     pub references: BTreeSet<StorePath>,
+    /// Sum of its files' lengths.
+    pub size_bytes: u64,
 }
 
 /// A package that the image was asked for, in contrast to what only comes with it.
@@ -56,6 +62,12 @@ pub struct Export {
     pub reference: Reference,
     /// How a container of it starts.
     pub config: ImageConfig,
+    /// What a registry shows people: `org.opencontainers.image.…`.
+    pub annotations: BTreeMap<String, String>,
+    /// What it is made of, for the documents that are attached.
+    pub bill: Bill,
+    /// Documents that are attached; only OCI layouts and archives have a place for them.
+    pub attached: BTreeSet<Document>,
     /// How layers are packed.
     pub compression: Compression,
     /// How well: 1 to 12 for gzip, 1 to 19 for zstd. More makes smaller layers, slower.
@@ -134,6 +146,7 @@ impl Export {
                 image_id: None,
                 manifest_digest: None,
                 layers: vec![written.report()],
+                attachments: Vec::new(),
                 size_bytes: staged.finish()?,
             })
         })
@@ -170,11 +183,29 @@ impl Export {
             layers().map(|layer| document::layer(media_type, layer.digest, layer.size_bytes)).collect();
         let config = document::image(&self.config, &summaries);
         let config_digest = Sha256Digest::of(&config);
-        let manifest = document::manifest(&config, &descriptors);
+        let manifest = document::manifest(&config, &descriptors, &self.annotations);
         output.blob(&config).map_err(failed)?;
+        let mut attachments = Vec::new();
         if self.format != Format::Docker {
             output.blob(&manifest).map_err(failed)?;
-            let index = document::index(&manifest, &self.reference);
+            if !self.attached.is_empty() {
+                output.blob(document::EMPTY).map_err(failed)?;
+            }
+            let packed = Packed { layout: self.layout, compression: self.compression, level: self.level };
+            let mut descriptors = Vec::new();
+            for kind in &self.attached {
+                let attached = attach(*kind, &self.bill, &self.reference, &manifest, packed);
+                output.blob(&attached.document).map_err(failed)?;
+                output.blob(&attached.manifest).map_err(failed)?;
+                attachments.push(AttachmentReport {
+                    artifact_type: kind.media_type(),
+                    digest: attached.descriptor.digest.clone(),
+                    document_digest: Sha256Digest::of(&attached.document).to_string(),
+                    size_bytes: attached.document.len() as u64,
+                });
+                descriptors.push(attached.descriptor);
+            }
+            let index = document::index(&manifest, &self.reference, descriptors);
             output.document("index.json", &index).map_err(failed)?;
         }
         if self.format != Format::Layout {
@@ -191,6 +222,7 @@ impl Export {
             image_id: Some(config_digest.to_string()),
             manifest_digest: (self.format != Format::Docker).then(|| Sha256Digest::of(&manifest).to_string()),
             layers: written.iter().map(Written::report).collect(),
+            attachments,
             size_bytes: output.finish()?,
         })
     }
@@ -209,17 +241,20 @@ impl Export {
         let (Some(cache), Some(key)) = (cache, &part.key) else {
             return layer::write(&part.content, workers, output, destination);
         };
-        let (layer, mut blob) = match cache.find(packing, key) {
-            Some(found) => found,
-            None => {
-                let mut file = cache.begin()?;
-                let layer = layer::write(&part.content, workers, &mut file, destination)?;
-                let blob = cache.keep(packing, key, &layer, file)?;
-                (layer, blob)
-            }
-        };
         let failed = |error: std::io::Error| ExportError::write(destination, error);
-        std::io::copy(&mut blob, output).and_then(|_| output.flush()).map_err(failed)?;
+        if let Some((layer, mut blob)) = cache.find(packing, key) {
+            let mut hashing = Hashing::new(&mut *output);
+            copy(&mut blob, &mut hashing).map_err(failed)?;
+            let (_, digest, size_bytes) = hashing.finish();
+            if (digest, size_bytes) == (layer.digest, layer.size_bytes) {
+                return Ok(layer);
+            }
+            output.again().map_err(failed)?;
+        }
+        let mut file = cache.begin()?;
+        let layer = layer::write(&part.content, workers, &mut file, destination)?;
+        let mut blob = cache.keep(packing, key, &layer, file)?;
+        copy(&mut blob, output).map_err(failed)?;
         Ok(layer)
     }
 
@@ -227,6 +262,9 @@ impl Export {
         self.config.check()?;
         if self.format == Format::Docker && self.compression == Compression::Zstd {
             return Err(ExportError::DockerZstd);
+        }
+        if !self.attached.is_empty() && matches!(self.format, Format::Docker | Format::Tree) {
+            return Err(ExportError::NothingAttached);
         }
         if self.objects.is_empty() && self.files.is_empty() {
             return Err(ExportError::EmptyClosure);
@@ -277,4 +315,10 @@ impl Written {
             unpacked_bytes: self.layer.unpacked_bytes,
         }
     }
+}
+
+/// [`std::io::copy`] with a larger buffer.
+fn copy(from: &mut File, to: &mut impl Write) -> std::io::Result<()> {
+    let mut buffered = BufReader::with_capacity(1 << 18, from);
+    std::io::copy(&mut buffered, to).and_then(|_| to.flush())
 }

@@ -38,6 +38,13 @@ impl Folder {
         Ok(())
     }
 
+    pub(crate) fn again(&mut self) -> io::Result<()> {
+        let partial = self.partial();
+        self.size_bytes -= fs::metadata(&partial)?.len();
+        self.blob = Some(File::create(partial)?);
+        Ok(())
+    }
+
     pub(crate) fn end_blob(&mut self, digest: Sha256Digest) -> io::Result<()> {
         if let Some(blob) = self.blob.take() {
             blob.sync_all()?;

@@ -30,11 +30,19 @@ pub(crate) fn write(
     output: &mut dyn Write,
     destination: &Path,
 ) -> Result<Layer, ExportError> {
+    let failed = |error: io::Error| ExportError::write(destination, error);
+    if workers.packs_nothing() {
+        // The blob is the tar: hashed once.
+        let mut tar = BufWriter::with_capacity(1 << 18, Hashing::new(output));
+        TreeWriter::new(&mut tar, destination).write(content)?;
+        let tar = tar.into_inner().map_err(|error| failed(error.into_error()))?;
+        let (_, digest, size_bytes) = tar.finish();
+        return Ok(Layer { diff_id: digest, unpacked_bytes: size_bytes, digest, size_bytes });
+    }
     // Headers are small: without the buffer each would be hashed by itself.
     let blob = Hashing::new(output);
     let mut tar = BufWriter::with_capacity(1 << 16, Hashing::new(workers.pack(blob)));
     TreeWriter::new(&mut tar, destination).write(content)?;
-    let failed = |error: io::Error| ExportError::write(destination, error);
     let tar = tar.into_inner().map_err(|error| failed(error.into_error()))?;
     let (pieces, diff_id, unpacked_bytes) = tar.finish();
     let (_, digest, size_bytes) = pieces.finish().map_err(failed)?.finish();

@@ -8,6 +8,7 @@
 //!
 //! A layer that would be empty isn't there. Changing anything here changes images.
 
+use crate::cache::Key;
 use crate::content::{Content, Modes, names};
 use crate::error::ExportError;
 use crate::export::{Export, Layout, Object, Root};
@@ -26,7 +27,7 @@ pub(crate) struct Part {
     /// Everything in it.
     pub(crate) content: Content,
     /// What names its bytes, if they are made of objects alone.
-    pub(crate) key: Option<String>,
+    pub(crate) key: Option<Key>,
 }
 
 /// What becomes of the closure, in the image's order.
@@ -96,7 +97,8 @@ fn store(export: &Export) -> Result<Vec<Part>, ExportError> {
         }
         let store_paths: Vec<_> = objects.iter().map(|object| object.path.to_string()).collect();
         let title = store_paths.join(" ");
-        let key = Some(format!("store {title}"));
+        let owner = objects.first().map(|object| object.path.digest().to_string());
+        let key = owner.map(|owner| Key { owner, text: format!("store {title}") });
         parts.push(Part { title, store_paths, content, key });
     }
     if has_links {
@@ -127,7 +129,8 @@ fn root(export: &Export) -> Result<Vec<Part>, ExportError> {
             tree.at(format!("bin/{}", root.name).as_bytes())
         };
         let title = root.path.to_string();
-        let key = Some(format!("root {} {title}", root.name));
+        let key = Key { owner: root.path.digest().to_string(), text: format!("root {} {title}", root.name) };
+        let key = Some(key);
         Ok(Part { store_paths: vec![title.clone()], title, content, key })
     });
     parts.collect()

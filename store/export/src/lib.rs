@@ -12,22 +12,27 @@
 //! | order and modes of a layer's entries | `tree` |
 //! | gzip, zstd | `gzip`, `zstd` |
 //! | manifest, configuration and index | `document` |
+//! | bills of materials, provenance | `cyclonedx`, `spdx`, `provenance` |
 //! | order of the archive's entries | `archive` |
 //!
 //! This crate knows no database: the caller says which objects there are and where they lie. It refuses
 //! everything in an object that is neither file, directory nor symbolic link, it reads no clock, and it leaves
 //! nothing at the destination unless all of it is there.
 
+pub mod bill;
 pub mod config;
 pub mod manifest;
 pub mod plan;
+pub mod read;
 pub mod reference;
 pub mod report;
 pub mod spec;
 
 mod archive;
+mod attachment;
 mod cache;
 mod content;
+mod cyclonedx;
 mod digest;
 mod document;
 mod error;
@@ -40,10 +45,14 @@ mod layer;
 mod layout;
 mod output;
 mod pieces;
+mod provenance;
+mod spdx;
 mod staged;
 mod tree;
 mod zstd;
 
+pub use attachment::Document;
+pub use bill::Bill;
 pub use config::{ConfigError, ImageConfig};
 pub use digest::{DigestError, Sha256Digest};
 pub use error::ExportError;

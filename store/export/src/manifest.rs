@@ -5,9 +5,10 @@
 //! as the specification says; and a digest is always SHA-256, so that it is a safe file name.
 
 use crate::digest::Sha256Digest;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Longest index or manifest, in bytes, as registries have it.
 pub const MAX_DOCUMENT_BYTES: usize = 4 << 20;
@@ -17,7 +18,7 @@ pub const MAX_READ_LAYERS: usize = 500;
 pub const MAX_CONFIG_BYTES: u64 = 16 << 20;
 
 /// A blob by its type, digest and length.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Blob {
     /// What it is.
@@ -27,20 +28,36 @@ pub struct Blob {
     /// Its length in bytes.
     pub size: u64,
     /// Text about it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
     /// What it runs on, in an index.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
+    /// What kind of thing is attached, in an index of such things.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<String>,
 }
 
 /// What an image runs on.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Platform {
     /// Such as `amd64`.
     pub architecture: String,
     /// Such as `linux`.
     pub os: String,
+}
+
+impl Platform {
+    /// Whether it is what images of ours are for.
+    pub fn is_ours(&self) -> bool {
+        self.os == crate::document::SYSTEM && self.architecture == crate::document::ARCHITECTURE
+    }
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.os, self.architecture)
+    }
 }
 
 /// A document that a name or a digest led to.
@@ -50,6 +67,21 @@ pub enum Document {
     Manifest(Manifest),
     /// Several, for several platforms.
     Index(Vec<Blob>),
+    /// What is no image, but may be attached to one.
+    Artifact(Artifact),
+}
+
+/// A bill of materials, a provenance, a signature: some blobs, and what they are about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Artifact {
+    /// What it is.
+    pub artifact_type: String,
+    /// The configuration, mostly empty.
+    pub config: Blob,
+    /// Its content.
+    pub blobs: Vec<Blob>,
+    /// The manifest that it is attached to.
+    pub subject: Option<Blob>,
 }
 
 /// One image.
@@ -105,7 +137,8 @@ pub enum DocumentError {
     LongConfig(u64),
 }
 
-const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
+/// The type of an index.
+pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
@@ -120,6 +153,9 @@ const LAYERS: [&str; 4] = [
     "application/vnd.docker.image.rootfs.diff.tar.gzip",
 ];
 
+/// Types of an image's configuration; a manifest with another, or with a type of its own, is of something else.
+const CONFIGS: [&str; 2] = [crate::document::CONFIG_TYPE, "application/vnd.docker.container.image.v1+json"];
+
 const KNOWN: [&str; 7] =
     ["schemaVersion", "mediaType", "manifests", "config", "layers", "subject", "artifactType"];
 
@@ -131,6 +167,20 @@ struct Raw {
     manifests: Option<Vec<Blob>>,
     config: Option<Blob>,
     layers: Option<Vec<Blob>>,
+    subject: Option<Blob>,
+    artifact_type: Option<String>,
+}
+
+/// Refuses names that differ from `known` ones only in case, since some readers take them for those.
+pub(crate) fn check_names(bytes: &[u8], known: &[&'static str]) -> Result<(), DocumentError> {
+    let names: BTreeMap<String, Value> = serde_json::from_slice(bytes).map_err(DocumentError::Form)?;
+    for found in names.into_keys() {
+        let alike = known.iter().find(|known| found != **known && found.eq_ignore_ascii_case(known));
+        if let Some(known) = alike {
+            return Err(DocumentError::Case { found, known });
+        }
+    }
+    Ok(())
 }
 
 impl Document {
@@ -139,13 +189,7 @@ impl Document {
         if bytes.len() > MAX_DOCUMENT_BYTES {
             return Err(DocumentError::Long(bytes.len()));
         }
-        let names: BTreeMap<String, Value> = serde_json::from_slice(bytes).map_err(DocumentError::Form)?;
-        for found in names.keys() {
-            let alike = KNOWN.iter().find(|known| found != **known && found.eq_ignore_ascii_case(known));
-            if let Some(known) = alike {
-                return Err(DocumentError::Case { found: found.clone(), known });
-            }
-        }
+        check_names(bytes, &KNOWN)?;
         // From the bytes once more, because this way a name that is there twice is an error.
         let raw: Raw = serde_json::from_slice(bytes).map_err(DocumentError::Form)?;
         let check_type = |allowed: [&str; 2], expected| match &raw.media_type {
@@ -166,6 +210,11 @@ impl Document {
             }
             (None, Some(config), Some(layers)) => {
                 let media_type = check_type([OCI_MANIFEST, DOCKER_MANIFEST], "a manifest's")?;
+                if raw.artifact_type.is_some() || !CONFIGS.contains(&config.media_type.as_str()) {
+                    let artifact_type = raw.artifact_type.unwrap_or_else(|| config.media_type.clone());
+                    let (blobs, subject) = (layers, raw.subject);
+                    return Ok(Self::Artifact(Artifact { artifact_type, config, blobs, subject }));
+                }
                 if layers.is_empty() || layers.len() > MAX_READ_LAYERS {
                     return Err(DocumentError::Layers(layers.len()));
                 }

@@ -38,6 +38,14 @@ impl Output {
         }
     }
 
+    /// Takes back what was written of the blob that was begun.
+    pub(crate) fn again(&mut self) -> io::Result<()> {
+        match self {
+            Self::Archive(archive) => archive.again(),
+            Self::Folder(folder) => folder.again(),
+        }
+    }
+
     pub(crate) fn end_blob(&mut self, blob: Blob, digest: Sha256Digest, size_bytes: u64) -> io::Result<()> {
         match self {
             Self::Archive(archive) => archive.end_blob(blob, digest, size_bytes),

@@ -113,6 +113,11 @@ impl Workers {
         Self { packing, jobs, count }
     }
 
+    /// Whether layers are plain.
+    pub(crate) fn packs_nothing(&self) -> bool {
+        self.packing == Packing::None
+    }
+
     /// What packs the content that is written to it and writes the outcome to `inner`.
     pub(crate) fn pack<W: Write>(&self, inner: W) -> Pieces<'_, W> {
         Pieces { inner, workers: self, piece: Vec::new(), packed: VecDeque::new(), spare: Vec::new() }

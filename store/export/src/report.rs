@@ -14,6 +14,8 @@ pub struct Report {
     pub manifest_digest: Option<String>,
     /// In the image's order; a plain tar is one.
     pub layers: Vec<LayerReport>,
+    /// What is attached, in the index's order.
+    pub attachments: Vec<AttachmentReport>,
     /// Length of the file, or of all files of the layout.
     pub size_bytes: u64,
 }
@@ -32,4 +34,18 @@ pub struct LayerReport {
     pub size_bytes: u64,
     /// Length of the tar in it.
     pub unpacked_bytes: u64,
+}
+
+/// A document that is attached to the image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AttachmentReport {
+    /// Its media type.
+    pub artifact_type: &'static str,
+    /// Digest of the manifest that attaches it.
+    pub digest: String,
+    /// Digest of the document.
+    pub document_digest: String,
+    /// Length of the document.
+    pub size_bytes: u64,
 }

@@ -21,6 +21,8 @@ pub struct Address {
 /// Whether HTTP without encryption is allowed beyond this machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Insecure {
+    /// Nowhere, not even to this machine.
+    Never,
     /// Only to loopback addresses.
     #[default]
     Refused,
@@ -55,7 +57,11 @@ impl FromStr for Address {
 impl Address {
     /// The registry's base URL: plain HTTP on loopback and where it is allowed, else HTTPS.
     pub(crate) fn base(&self, insecure: Insecure) -> String {
-        let is_plain = insecure == Insecure::Allowed || self.is_loopback();
+        let is_plain = match insecure {
+            Insecure::Never => false,
+            Insecure::Refused => self.is_loopback(),
+            Insecure::Allowed => true,
+        };
         format!("{}://{}", if is_plain { "http" } else { "https" }, self.registry)
     }
 
@@ -89,6 +95,7 @@ mod tests {
         let base = |text: &str, insecure| text.parse::<Address>().unwrap().base(insecure);
         assert_eq!(base("127.0.0.1:5000/a", Insecure::Refused), "http://127.0.0.1:5000");
         assert_eq!(base("localhost/a", Insecure::Refused), "http://localhost");
+        assert_eq!(base("localhost/a", Insecure::Never), "https://localhost");
         assert_eq!(base("localhost.example.org/a", Insecure::Refused), "https://localhost.example.org");
         assert_eq!(base("example.org:80/a", Insecure::Allowed), "http://example.org:80");
     }

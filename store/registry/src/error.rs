@@ -84,6 +84,9 @@ pub enum RegistryError {
     /// No image for this platform.
     #[error("the index {0} has no image for linux and amd64, or more than one")]
     NoPlatform(Sha256Digest),
+    /// A bill of materials, a signature, something else.
+    #[error("the manifest {0} is of no image, but of something that is attached to one")]
+    NoImage(Sha256Digest),
     /// An index in an index.
     #[error("the index {0} leads to another index; expected an image")]
     Nested(Sha256Digest),

@@ -76,6 +76,7 @@ impl Client<'_> {
         let images = match Document::parse(&bytes).map_err(refused(digest))? {
             Document::Manifest(manifest) => return Ok((digest, bytes, manifest)),
             Document::Index(images) => images,
+            Document::Artifact(_) => return Err(RegistryError::NoImage(digest)),
         };
         let fits = |blob: &&Blob| {
             blob.platform.as_ref().is_some_and(|found| found.os == "linux" && found.architecture == "amd64")
@@ -89,6 +90,7 @@ impl Client<'_> {
         match Document::parse(&bytes).map_err(refused(inner))? {
             Document::Manifest(manifest) => Ok((inner, bytes, manifest)),
             Document::Index(_) => Err(RegistryError::Nested(digest)),
+            Document::Artifact(_) => Err(RegistryError::NoImage(inner)),
         }
     }
 

@@ -1,14 +1,14 @@
 //! From an OCI layout to a registry: blobs that it lacks first, then the manifest that needs them.
 
 use crate::authorisation::encoded;
-use crate::client::{Client, Content, Event, expect};
+use crate::client::{Client, Content, Event, expect, read};
 use crate::error::RegistryError;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use sx_export::Sha256Digest;
-use sx_export::manifest::{Blob, Document, MAX_DOCUMENT_BYTES};
+use sx_export::manifest::{Blob, Document, MAX_DOCUMENT_BYTES, OCI_INDEX};
 
 /// An image that was pushed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,12 +21,19 @@ pub struct Pushed {
     pub sent_bytes: u64,
 }
 
+/// What a registry says of a document that it took.
+struct Sent {
+    lists_attachments: bool,
+}
+
 impl Client<'_> {
     /// Pushes the only image of the layout in `folder` under the address's tag.
     pub fn push(&self, folder: &Path) -> Result<Pushed, RegistryError> {
         let layout = || RegistryError::Layout(folder.into());
         let index = document(&folder.join("index.json"))?;
         let Ok(Document::Index(images)) = Document::parse(&index) else { return Err(layout()) };
+        let (attached, images): (Vec<Blob>, Vec<Blob>) =
+            images.into_iter().partition(|blob| blob.artifact_type.is_some());
         let [image] = images.as_slice() else { return Err(layout()) };
         let blobs = folder.join("blobs/sha256");
         let bytes = document(&blobs.join(image.digest.digits()))?;
@@ -38,8 +45,21 @@ impl Client<'_> {
         let Document::Manifest(manifest) = Document::parse(&bytes).map_err(refused)? else {
             return Err(layout());
         };
-        let wanted: BTreeMap<_, _> =
-            manifest.layers.iter().chain([&manifest.config]).map(|blob| (blob.digest, blob)).collect();
+        let mut artifacts = Vec::new();
+        for blob in &attached {
+            let bytes = document(&blobs.join(blob.digest.digits()))?;
+            if Sha256Digest::of(&bytes) != blob.digest {
+                return Err(layout());
+            }
+            match Document::parse(&bytes).map_err(refused)? {
+                Document::Artifact(artifact) => artifacts.push((blob, bytes, artifact)),
+                _ => return Err(layout()),
+            }
+        }
+        let of_artifacts =
+            artifacts.iter().flat_map(|(_, _, artifact)| artifact.blobs.iter().chain([&artifact.config]));
+        let of_image = manifest.layers.iter().chain([&manifest.config]);
+        let wanted: BTreeMap<_, _> = of_image.chain(of_artifacts).map(|blob| (blob.digest, blob)).collect();
         let sent = std::sync::Mutex::new((0, 0));
         self.each(wanted.into_values().collect(), |blob| {
             if self.send_blob(blob, &blobs.join(blob.digest.digits()))? {
@@ -48,17 +68,65 @@ impl Client<'_> {
             }
             Ok(())
         })?;
-        let (action, url) = ("push the manifest", self.url(&format!("manifests/{}", self.address.tag)));
-        let headers = [("content-type", manifest.media_type.as_str())];
-        let response = self.send(action, "PUT", &url, &headers, &Content::Bytes(&bytes))?;
-        let response = expect(action, &url, response, &[201])?;
-        let said = response.headers().get("docker-content-digest").and_then(|said| said.to_str().ok());
-        if let Some(found) = said.filter(|said| *said != digest.to_string()) {
-            let (found, expected) = (found.to_owned(), digest.to_string());
-            return Err(RegistryError::Mismatch { url, found, expected });
+        self.send_document(&self.address.tag, &manifest.media_type, &bytes)?;
+        let mut unlisted = Vec::new();
+        for (blob, bytes, _) in artifacts {
+            // A registry that lists what is attached says so.
+            if !self.send_document(&blob.digest.to_string(), &blob.media_type, &bytes)?.lists_attachments {
+                unlisted.push(blob.clone());
+            }
+        }
+        if !unlisted.is_empty() {
+            self.list(digest, unlisted)?;
         }
         let (sent, sent_bytes) = sent.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         Ok(Pushed { manifest_digest: digest, sent, sent_bytes })
+    }
+
+    /// Sends an index or manifest.
+    fn send_document(&self, wanted: &str, media_type: &str, bytes: &[u8]) -> Result<Sent, RegistryError> {
+        let (action, url) = ("push the manifest", self.url(&format!("manifests/{wanted}")));
+        let headers = [("content-type", media_type)];
+        let response = self.send(action, "PUT", &url, &headers, &Content::Bytes(bytes))?;
+        let response = expect(action, &url, response, &[201])?;
+        let digest = Sha256Digest::of(bytes).to_string();
+        let said = response.headers().get("docker-content-digest").and_then(|said| said.to_str().ok());
+        if let Some(found) = said.filter(|said| *said != digest) {
+            return Err(RegistryError::Mismatch { url, found: found.to_owned(), expected: digest });
+        }
+        Ok(Sent { lists_attachments: response.headers().contains_key("oci-subject") })
+    }
+
+    /// Adds to the list of what is attached to a manifest, which clients look for under a tag made of its digest where the
+    /// registry has no list of its own (distribution specification 1.1, "referrers tag schema").
+    fn list(&self, subject: Sha256Digest, attached: Vec<Blob>) -> Result<(), RegistryError> {
+        let tag = subject.to_string().replace(':', "-");
+        let (action, url) = ("pull the list of attachments", self.url(&format!("manifests/{tag}")));
+        let headers = [("accept", OCI_INDEX)];
+        let response = self.send(action, "GET", &url, &headers, &Content::None)?;
+        let is_new = response.status().as_u16() == 404;
+        let mut response = expect(action, &url, response, &[200, 404])?;
+        let mut listed = Vec::new();
+        if !is_new {
+            let failed =
+                |source| RegistryError::Request { action, url: url.clone(), source: Box::new(source) };
+            let long = || RegistryError::Answer { url: url.clone(), expected: "an index of at most 4 MiB" };
+            let bytes = read(&mut response, MAX_DOCUMENT_BYTES as u64).map_err(failed)?.ok_or_else(long)?;
+            let digest = Sha256Digest::of(&bytes);
+            let refused = |source| RegistryError::Document { digest, source };
+            match Document::parse(&bytes).map_err(refused)? {
+                Document::Index(blobs) => listed = blobs,
+                _ => return Err(RegistryError::Answer { url, expected: "an index" }),
+            }
+        }
+        let there: BTreeSet<Sha256Digest> = listed.iter().map(|blob| blob.digest).collect();
+        let new: Vec<Blob> = attached.into_iter().filter(|blob| !there.contains(&blob.digest)).collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        listed.extend(new);
+        let index = serde_json::json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": listed });
+        self.send_document(&tag, OCI_INDEX, index.to_string().as_bytes()).map(drop)
     }
 
     /// Makes a blob be there. Says whether it had to be sent.

@@ -21,7 +21,7 @@ impl Store {
         let path = StorePath::new(Digest::of(name.as_bytes()), name).unwrap();
         let location = self.folder().join(path.base_name());
         make(&location);
-        Object { path, location, references: BTreeSet::new() }
+        Object { path, location, references: BTreeSet::new(), size_bytes: 1 }
     }
 }
 
@@ -45,6 +45,9 @@ pub fn export(objects: Vec<Object>) -> Export {
         layout: Layout::Store,
         reference,
         config,
+        annotations: Default::default(),
+        bill: Default::default(),
+        attached: Default::default(),
         compression: Compression::Gzip,
         level: None,
         format: Format::Archive,

@@ -1,0 +1,415 @@
+//! Layouts and archives that want to do harm: each is refused for what is wrong with it.
+
+#![expect(clippy::unwrap_used, reason = "what a test can't do ends it, in its functions too")]
+
+mod store;
+
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use store::{Store, export};
+use sx_export::read::{Image, LayerLimits, NodeKind, Packing, ReadError, TarError, Tree, read_layer};
+use sx_export::{Compression, Export, Format};
+
+/// One entry with its content and the padding.
+fn entry(name: &str, kind: u8, target: &str, content: &[u8]) -> Vec<u8> {
+    let mut header = vec![0; 512];
+    header[..name.len()].copy_from_slice(name.as_bytes());
+    header[100..108].copy_from_slice(b"0000644\0");
+    header[108..116].copy_from_slice(b"0000000\0");
+    header[116..124].copy_from_slice(b"0000000\0");
+    header[124..136].copy_from_slice(format!("{:011o}\0", content.len()).as_bytes());
+    header[136..148].copy_from_slice(b"00000000001\0");
+    header[156] = kind;
+    header[157..157 + target.len()].copy_from_slice(target.as_bytes());
+    header[257..265].copy_from_slice(b"ustar\x0000");
+    sum(&mut header);
+    let padding = (512 - content.len() % 512) % 512;
+    [header, content.to_vec(), vec![0; padding]].concat()
+}
+
+/// Fills the checksum in.
+fn sum(header: &mut [u8]) {
+    header[148..156].fill(b' ');
+    let sum: u32 = header[..512].iter().map(|&byte| u32::from(byte)).sum();
+    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+}
+
+fn file(name: &str) -> Vec<u8> {
+    entry(name, b'0', "", b"x")
+}
+
+fn folder(name: &str) -> Vec<u8> {
+    entry(name, b'5', "", b"")
+}
+
+fn tar(entries: &[Vec<u8>]) -> Vec<u8> {
+    [entries.concat(), vec![0; 1024]].concat()
+}
+
+/// Reads layers one upon the other.
+fn layers(tars: &[Vec<u8>]) -> Result<Tree, TarError> {
+    let mut tree = Tree::default();
+    for (number, tar) in tars.iter().enumerate() {
+        read_layer(&tar[..], tar.len() as u64, Packing::None, &LayerLimits::default(), &mut tree, number)?;
+    }
+    Ok(tree)
+}
+
+fn refused(entries: &[Vec<u8>]) -> TarError {
+    layers(&[tar(entries)]).unwrap_err()
+}
+
+#[test]
+fn names_that_lead_elsewhere_are_refused() {
+    for name in ["../x", "a/../../x", "a/..", "/etc/passwd", "a//b", "a/./b", "./../x"] {
+        assert!(matches!(refused(&[file(name)]), TarError::Name { .. }), "{name}");
+    }
+    assert!(matches!(refused(&[folder("/")]), TarError::Name { .. }));
+    for name in ["", ".", "./"] {
+        assert!(matches!(refused(&[file(name)]), TarError::Name { .. } | TarError::Header { .. }), "{name}");
+    }
+    assert!(layers(&[tar(&[folder("./"), folder("./a/"), file("./a/b")])]).is_ok());
+    let hidden = entry("x", b'x', "", b"19 path=a\0/etc/pw\n\n");
+    assert!(matches!(refused(&[hidden, file("a")]), TarError::Name { .. } | TarError::Header { .. }));
+}
+
+#[test]
+fn nothing_is_written_through_a_link() {
+    let link = entry("a", b'2', "/etc", b"");
+    assert!(matches!(refused(&[link.clone(), file("a/passwd")]), TarError::Parent { .. }));
+    assert!(matches!(refused(&[file("a"), file("a/passwd")]), TarError::Parent { .. }));
+    // In a layer above too, unless it says that there is a directory now.
+    let first = tar(&[link]);
+    assert!(matches!(layers(&[first.clone(), tar(&[file("a/passwd")])]), Err(TarError::Parent { .. })));
+    assert!(layers(&[first, tar(&[folder("a/"), file("a/passwd")])]).is_ok());
+    // The root of an image is a directory.
+    assert!(matches!(refused(&[entry("./", b'2', "/etc", b"")]), TarError::Name { .. }));
+}
+
+#[test]
+fn hard_links_lead_to_earlier_files_of_the_image() {
+    for target in ["/etc/shadow", "../x", "missing"] {
+        let error = refused(&[entry("a", b'1', target, b"")]);
+        assert!(matches!(error, TarError::HardLink { .. } | TarError::Name { .. }), "{target}");
+    }
+    assert!(matches!(refused(&[folder("d/"), entry("a", b'1', "d", b"")]), TarError::HardLink { .. }));
+    let tree = layers(&[tar(&[file("a"), entry("b", b'1', "a", b"")])]).unwrap();
+    assert_eq!(tree.nodes()[&b"b"[..]], tree.nodes()[&b"a"[..]]);
+}
+
+#[test]
+fn devices_and_what_is_not_known_are_refused() {
+    for kind in [b'3', b'4', b'6', b'S', b'V', b'?'] {
+        assert!(matches!(refused(&[entry("x", kind, "", b"")]), TarError::Kind { .. }), "{kind}");
+    }
+    let sparse = entry("x", b'x', "", b"22 GNU.sparse.major=1\n");
+    assert!(matches!(refused(&[sparse, file("a")]), TarError::Header { .. }));
+}
+
+#[test]
+fn what_is_there_twice_is_refused() {
+    for second in [file("a"), folder("a/"), file("./a"), entry("a", b'2', "b", b"")] {
+        assert!(matches!(refused(&[file("a"), second]), TarError::Duplicate { .. }));
+    }
+    let twice = entry("x", b'x', "", b"9 path=a\n9 path=b\n");
+    assert!(matches!(refused(&[twice, file("c")]), TarError::Header { .. }));
+    let everywhere = entry("x", b'g', "", b"9 path=a\n");
+    assert!(matches!(refused(&[everywhere, file("c")]), TarError::Header { .. }));
+}
+
+#[test]
+fn broken_tars_are_refused() {
+    let whole = tar(&[file("a")]);
+    for length in [1, 511, 512, 513, 1023, 1024, 1535] {
+        let error = layers(&[whole[..length].to_vec()]).unwrap_err();
+        assert!(matches!(error, TarError::Truncated(_) | TarError::Read(_)), "{length}: {error:?}");
+    }
+    let mut changed = whole.clone();
+    changed[0] = b'b';
+    assert!(matches!(layers(&[changed]), Err(TarError::Header { .. })));
+    // A second tar that only some readers would see.
+    assert!(matches!(layers(&[[whole.clone(), tar(&[file("b")])].concat()]), Err(TarError::Trailing)));
+    let mut endless = file("a");
+    endless[124..136].copy_from_slice(b"\x80\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff");
+    sum(&mut endless);
+    assert!(matches!(refused(&[endless]), TarError::Limit { .. }));
+    let mut number = file("a");
+    number[124..136].copy_from_slice(b"0000000008\0\0");
+    sum(&mut number);
+    assert!(matches!(refused(&[number]), TarError::Header { .. }));
+}
+
+#[test]
+fn whiteouts_hide_what_lies_below_and_nothing_else() {
+    let first = tar(&[folder("a/"), file("a/b"), file("a/c"), file("d")]);
+    let names = |second: &[Vec<u8>]| {
+        let tree = layers(&[first.clone(), tar(second)]).unwrap();
+        tree.nodes().keys().map(|name| String::from_utf8(name.clone()).unwrap()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(names(&[file("a/.wh.b")]), "a a/c d");
+    assert_eq!(names(&[file(".wh.a")]), "d");
+    assert_eq!(names(&[file("a/x"), file("a/.wh..wh..opq")]), "a a/x d");
+    assert_eq!(names(&[entry("a", b'2', "d", b"")]), "a d");
+    for name in [".wh.", ".wh..", ".wh..."] {
+        assert!(matches!(refused(&[file(name)]), TarError::Name { .. }), "{name}");
+    }
+}
+
+#[test]
+fn bombs_go_off_early() {
+    let packed = |packing: Packing, length: usize| {
+        let mut bytes = entry("zeros", b'0', "", &[]);
+        bytes[124..136].copy_from_slice(format!("{length:011o}\0").as_bytes());
+        sum(&mut bytes);
+        bytes.resize(512 + length + 1024, 0);
+        match packing {
+            Packing::Zstd => zstd::bulk::compress(&bytes, 19).unwrap(),
+            _ => {
+                let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+                encoder.write_all(&bytes).unwrap();
+                encoder.finish().unwrap()
+            }
+        }
+    };
+    let read = |blob: &[u8], packing, limits: &LayerLimits| {
+        read_layer(blob, blob.len() as u64, packing, limits, &mut Tree::default(), 0)
+    };
+    // 128 MiB of zeros: allowed in gzip, which can't hide more, and too much for so little zstd.
+    let small = LayerLimits { unpacked_bytes: 1 << 20, ..LayerLimits::default() };
+    for packing in [Packing::Gzip, Packing::Zstd] {
+        let blob = packed(packing, 4 << 20);
+        assert!(read(&blob, packing, &LayerLimits::default()).is_ok());
+        assert!(matches!(read(&blob, packing, &small), Err(TarError::Limit { .. })));
+    }
+    let blob = packed(Packing::Zstd, 128 << 20);
+    assert!(matches!(read(&blob, Packing::Zstd, &LayerLimits::default()), Err(TarError::Limit { .. })));
+    // A window that would take a gigabyte.
+    let mut window = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
+    window.window_log(30).unwrap();
+    window.include_contentsize(false).unwrap();
+    window.write_all(&tar(&[file("a")])).unwrap();
+    let blob = window.finish().unwrap();
+    assert!(matches!(read(&blob, Packing::Zstd, &LayerLimits::default()), Err(TarError::Read(_))));
+    // Many entries, and more bytes than the blob was said to have.
+    let mut few = LayerLimits::default();
+    few.tar.entries = 3;
+    let many = tar(&[file("a"), file("b"), file("c"), file("d")]);
+    assert!(matches!(read(&many, Packing::None, &few), Err(TarError::Limit { .. })));
+    let short = read_layer(&many[..], 1024, Packing::None, &few, &mut Tree::default(), 0);
+    assert!(matches!(short, Err(TarError::Limit { .. })));
+    few.tar.all_paths_bytes = 2;
+    assert!(matches!(read(&many, Packing::None, &few), Err(TarError::Limit { .. })));
+    // Something after the packed end.
+    for packing in [Packing::Gzip, Packing::Zstd] {
+        let blob = [packed(packing, 1), b"more".to_vec()].concat();
+        assert!(read(&blob, packing, &LayerLimits::default()).is_err());
+    }
+}
+
+/// A layout in a folder: documents as texts, blobs by digest.
+struct Layout(tempfile::TempDir);
+
+fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Layout {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("blobs/sha256")).unwrap();
+        Self(folder)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Adds a blob. Gives its descriptor.
+    fn blob(&self, media_type: &str, bytes: &[u8]) -> serde_json::Value {
+        fs::write(self.path().join("blobs/sha256").join(digest(bytes)), bytes).unwrap();
+        serde_json::json!({
+            "mediaType": format!("application/vnd.oci.image.{media_type}"),
+            "digest": format!("sha256:{}", digest(bytes)),
+            "size": bytes.len(),
+        })
+    }
+
+    /// Adds an image with one layer and an index that names it, after `change` had its way with both.
+    fn image(change: impl FnOnce(&Self, &mut serde_json::Value, &mut serde_json::Value)) -> Self {
+        let layout = Self::new();
+        let layer = tar(&[file("a")]);
+        let config = serde_json::json!({
+            "architecture": "amd64", "os": "linux",
+            "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{}", digest(&layer))] },
+        });
+        let mut manifest = serde_json::json!({
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "config": layout.blob("config.v1+json", config.to_string().as_bytes()),
+            "layers": [layout.blob("layer.v1.tar", &layer)],
+        });
+        let mut index = serde_json::json!({ "schemaVersion": 2, "manifests": [] });
+        change(&layout, &mut manifest, &mut index);
+        let mut descriptor = layout.blob("manifest.v1+json", manifest.to_string().as_bytes());
+        descriptor["platform"] = serde_json::json!({ "architecture": "amd64", "os": "linux" });
+        index["manifests"].as_array_mut().unwrap().push(descriptor);
+        fs::write(layout.path().join("index.json"), index.to_string()).unwrap();
+        layout
+    }
+
+    fn read(&self) -> Result<Tree, ReadError> {
+        Ok(Image::open(self.path(), None)?.tree(&LayerLimits::default())?.0)
+    }
+}
+
+fn text(error: &dyn Error) -> String {
+    error.source().map_or(error.to_string(), |source| format!("{error}: {}", text(source)))
+}
+
+#[test]
+fn an_honest_layout_is_read() {
+    let tree = Layout::image(|_, _, _| ()).read().unwrap();
+    assert!(matches!(tree.nodes()[&b"a"[..]].kind, NodeKind::File { size_bytes: 1, .. }));
+}
+
+#[test]
+fn wrong_sizes_and_digests_are_refused() {
+    let layout = Layout::image(|_, manifest, _| manifest["layers"][0]["size"] = 1.into());
+    assert!(text(&layout.read().unwrap_err()).contains("expected 1 bytes"));
+    let layout = Layout::image(|_, manifest, _| manifest["config"]["size"] = 1.into());
+    assert!(text(&layout.read().unwrap_err()).contains("expected 1 bytes"));
+    // Another tar under the layer's name, of the same length.
+    let layout = Layout::image(|layout, manifest, _| {
+        let name = manifest["layers"][0]["digest"].as_str().unwrap().replace("sha256:", "blobs/sha256/");
+        fs::write(layout.path().join(name), tar(&[file("b")])).unwrap();
+    });
+    assert!(matches!(layout.read(), Err(ReadError::Mismatch { .. })));
+    // A layer that the configuration doesn't know, under its own digest.
+    let layout = Layout::image(|layout, manifest, _| {
+        manifest["layers"][0] = layout.blob("layer.v1.tar", &tar(&[file("b")]));
+    });
+    assert!(text(&layout.read().unwrap_err()).contains("a tar with sha256:"));
+    let layout = Layout::image(|layout, manifest, _| {
+        let more = layout.blob("layer.v1.tar", &tar(&[file("b")]));
+        manifest["layers"].as_array_mut().unwrap().push(more);
+    });
+    assert!(matches!(layout.read(), Err(ReadError::LayerCount { layers: 2, expected: 1 })));
+}
+
+#[test]
+fn digests_that_are_paths_and_links_for_blobs_are_refused() {
+    let layout = Layout::image(|_, manifest, _| manifest["layers"][0]["digest"] = "sha256:../../x".into());
+    assert!(text(&layout.read().unwrap_err()).contains("is not a digest"));
+    let outside = tempfile::NamedTempFile::new().unwrap();
+    fs::write(outside.path(), tar(&[file("a")])).unwrap();
+    let layout = Layout::image(|_, _, _| ());
+    let blob = layout.path().join("blobs/sha256").join(digest(&tar(&[file("a")])));
+    fs::remove_file(&blob).unwrap();
+    symlink(outside.path(), &blob).unwrap();
+    assert!(matches!(layout.read(), Err(ReadError::File { .. })));
+    fs::remove_file(&blob).unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, &blob, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0)
+        .unwrap();
+    assert!(matches!(layout.read(), Err(ReadError::Missing { .. })));
+}
+
+#[test]
+fn what_could_be_understood_in_two_ways_is_refused() {
+    let layout = Layout::image(|_, manifest, _| manifest["manifests"] = serde_json::json!([]));
+    assert!(text(&layout.read().unwrap_err()).contains("both an index and a manifest"));
+    let layout = Layout::image(|layout, manifest, _| {
+        let config = br#"{"architecture":"amd64","os":"linux","Rootfs":{"type":"layers","diff_ids":[]}}"#;
+        manifest["config"] = layout.blob("config.v1+json", config);
+    });
+    assert!(text(&layout.read().unwrap_err()).contains("`Rootfs`"));
+}
+
+#[test]
+fn a_manifest_is_for_what_its_index_says() {
+    let layout = Layout::image(|layout, manifest, _| {
+        let tar = digest(&tar(&[file("a")]));
+        let config = format!(
+            r#"{{"architecture":"arm64","os":"linux","rootfs":{{"type":"layers","diff_ids":["sha256:{tar}"]}}}}"#
+        );
+        manifest["config"] = layout.blob("config.v1+json", config.as_bytes());
+    });
+    let error = layout.read().unwrap_err();
+    assert_eq!(error.to_string(), "the image is for linux/arm64, but its index says linux/amd64");
+}
+
+#[test]
+fn of_several_images_one_is_named() {
+    let layout = Layout::image(|layout, manifest, index| {
+        let mut other = manifest.clone();
+        other["annotations"] = serde_json::json!({ "a": "b" });
+        let mut other = layout.blob("manifest.v1+json", other.to_string().as_bytes());
+        other["annotations"] = serde_json::json!({ "org.opencontainers.image.ref.name": "other:1" });
+        index["manifests"].as_array_mut().unwrap().push(other);
+    });
+    assert!(text(&layout.read().unwrap_err()).contains("other:1"));
+    assert!(Image::open(layout.path(), Some("other:1")).is_ok());
+    assert!(matches!(Image::open(layout.path(), Some("none:1")), Err(ReadError::Unknown { .. })));
+}
+
+#[test]
+fn what_is_no_image_is_said_to_be_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    for bytes in [&b""[..], b"text", &[0; 2000], &tar(&[file("a")])] {
+        fs::write(&path, bytes).unwrap();
+        assert!(matches!(Image::open(&path, None), Err(ReadError::NoImage(_))), "{}", bytes.len());
+    }
+    assert!(matches!(Image::open(folder.path(), None), Err(ReadError::NoImage(_))));
+    fs::write(&path, tar(&[file("index.json"), file("index.json")])).unwrap();
+    assert!(matches!(Image::open(&path, None), Err(ReadError::Archive { .. })));
+}
+
+/// Archives of ours, with one byte after the other changed: refused, or the same image.
+#[test]
+fn no_changed_byte_goes_unnoticed_or_makes_it_panic() {
+    let store = Store::new();
+    let object = || {
+        store.object("program-1.0", |location| {
+            if !location.exists() {
+                fs::write(location, "x".repeat(300)).unwrap();
+            }
+        })
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("image.tar");
+    let mut seen = BTreeMap::new();
+    for (format, compression) in [
+        (Format::Archive, Compression::Gzip),
+        (Format::Archive, Compression::Zstd),
+        (Format::Docker, Compression::None),
+    ] {
+        Export { format, compression, ..export(vec![object()]) }.write(&path).unwrap();
+        let read = || -> Result<_, ReadError> {
+            let image = Image::open(&path, None)?;
+            let (tree, lengths) = image.tree(&LayerLimits::default())?;
+            Ok((image.image_id, tree, lengths))
+        };
+        let bytes = fs::read(&path).unwrap();
+        let honest = read().unwrap();
+        for place in (0..bytes.len()).step_by(5) {
+            let mut changed = bytes.clone();
+            changed[place] ^= 1;
+            fs::write(&path, &changed).unwrap();
+            match read() {
+                // A docker archive's configuration has no digest that anything else names.
+                Ok((id, tree, lengths)) if format == Format::Docker => {
+                    assert_eq!((&tree, &lengths), (&honest.1, &honest.2), "byte {place}");
+                    *seen.entry("docker").or_insert(0) += usize::from(id != honest.0);
+                }
+                Ok(found) => assert_eq!(found, honest, "{format:?} {compression:?} byte {place}"),
+                Err(_) => *seen.entry("refused").or_insert(0) += 1,
+            }
+        }
+    }
+    assert!(seen["refused"] > 500, "{seen:?}");
+}
