@@ -20,6 +20,14 @@ pub fn tests() -> Vec<Test> {
             buildah,
             containerfile as fn() -> _,
         ),
+        test(
+            "images::a_containerfile_has_a_shell_a_compiler_and_a_c_library_of_ours",
+            buildah,
+            shell_and_compiler,
+        ),
+        test("images::tools_read_an_image_with_attachments", &["skopeo"], with_attachments),
+        test("images::images_of_other_tools_are_read", &["skopeo"], other_tools),
+        test("images::a_web_server_s_image_has_all_that_it_needs", &["tar"], web),
         test("images::skopeo_reads_a_docker_archive_alone", &["skopeo"], docker_archive_alone),
         test("images::skopeo_and_umoci_read_every_compression", &["skopeo", "umoci"], every_compression),
         test("images::tar_unpacks_a_plain_tree", &["tar"], plain_tree),
@@ -38,7 +46,7 @@ fn exported(expression: &str, arguments: &[&str], file: &Path) -> Result<String,
 
 fn containerfile() -> Result<(), String> {
     let folder = scratch()?;
-    let (storage, place) = (folder.path(), |name: &str| folder.path().join(name));
+    let place = |name: &str| folder.path().join(name);
     exported(
         r#"pkgs.image { name = "test/tcc"; layout = "root"; contents = [ (bootstrap.tcc // { pname = "tcc"; }) ]; }"#,
         &[],
@@ -74,18 +82,24 @@ COPY --from=build /hello /hello
 ENTRYPOINT ["/hello"]
 "#,
     )?;
+    same(&built(&folder, &["tcc.tar", "libc.tar"])?, "Compiled in a container", "the program")
+}
+
+/// Loads archives into storage of its own, builds the Containerfile in `context` with buildah, and runs what it makes.
+fn built(folder: &tempfile::TempDir, archives: &[&str]) -> Result<String, String> {
+    let (storage, place) = (folder.path(), |name: &str| folder.path().join(name));
     let outcome = (|| {
-        for archive in ["tcc.tar", "libc.tar"] {
+        for archive in archives {
             output(podman(storage).args(["load", "--quiet", "--input"]).arg(place(archive)))?;
         }
         let mut build = buildah(storage);
-        build.args(["--timestamp=0", "--tag=test/hello"]).arg(&context);
+        build.args(["--timestamp=0", "--tag=test/hello"]).arg(place("context"));
         output(&mut build)?;
         let mut run = podman(storage);
         run.args(["run", "--rm", "--pull=never", "--network=none"])
             .args(limits()?)
             .arg("localhost/test/hello");
-        same(&output(&mut run)?, "Compiled in a container", "the program")
+        output(&mut run)
     })();
     if !is_root() {
         output(podman(storage).args(["unshare", "rm", "-rf", "storage"]).current_dir(storage))?;
@@ -100,6 +114,145 @@ pub fn buildah(storage: &Path) -> Command {
     build.args(["--storage-driver=vfs", "bud", "--quiet", "--isolation=chroot", "--pull-never"]);
     build.env("XDG_RUNTIME_DIR", storage).env("XDG_DATA_HOME", storage).env("XDG_CONFIG_HOME", storage);
     build
+}
+
+/// `FROM` our busybox, a compiler and a C library copied in, compiled by a shell's command, copied into nothing.
+fn shell_and_compiler() -> Result<(), String> {
+    let folder = scratch()?;
+    let place = |name: &str| folder.path().join(name);
+    for (package, name) in [("busybox", "busybox"), ("tinycc-musl-pass3", "tcc")] {
+        let mut export = sx(["export", &format!("bootstrap.{package}")]);
+        export.arg(format!("--reference=test/{name}")).arg("--output").arg(place(&format!("{name}.tar")));
+        output(&mut export)?;
+    }
+    let context = place("context");
+    fs::create_dir(&context).map_err(|error| error.to_string())?;
+    let write =
+        |name: &str, text: &str| fs::write(context.join(name), text).map_err(|error| error.to_string());
+    write("hello.c", "#include <stdio.h>\nint main(void) { puts(\"From a shell\"); return 0; }\n")?;
+    write(
+        "Containerfile",
+        r#"FROM test/busybox AS build
+COPY --from=test/tcc / /
+COPY hello.c /
+RUN tcc -static -o /hello /hello.c && ls -l /hello
+FROM scratch
+COPY --from=build /hello /hello
+ENTRYPOINT ["/hello"]
+"#,
+    )?;
+    same(&built(&folder, &["busybox.tar", "tcc.tar"])?, "From a shell", "the program")
+}
+
+/// What is attached is in nobody's way, and is the same each time.
+fn with_attachments() -> Result<(), String> {
+    let folder = scratch()?;
+    let place = |name: &str| folder.path().join(name);
+    let attach = "--attach=cyclonedx,spdx,provenance";
+    let export = |format: &str, name: &str, more: &[&str]| {
+        let mut command = sx(["export", "pkgs.hello", "--reference=test/hello:1", "--format", format]);
+        output(command.args(more).arg("--output").arg(place(name)))
+    };
+    let digest = export("layout", "layout", &[attach])?;
+    same(&export("layout", "plain", &[])?, &digest, "the image's digest")?;
+    let digest = digest.split_once('@').map(|(_, digest)| digest.to_owned()).unwrap_or_default();
+    let image = "oci:layout:test/hello:1";
+    let shown = output(skopeo(folder.path()).args(["inspect", "--format={{.Digest}}", image]))?;
+    same(&shown, &digest, "the digest that skopeo sees")?;
+    export("archive", "first.tar", &[attach])?;
+    export("archive", "second.tar", &[attach, "--threads=1"])?;
+    let read = |name: &str| fs::read(place(name)).map_err(|error| error.to_string());
+    if read("first.tar")? != read("second.tar")? {
+        return Err("the second archive differs".into());
+    }
+    let show = output(sx(["image", "show", "--json"]).arg(place("first.tar")))?;
+    let report: serde_json::Value = serde_json::from_str(&show).map_err(|error| error.to_string())?;
+    same(report["manifestDigest"].as_str().unwrap_or_default(), &digest, "what sx sees")?;
+    let attachments = report["attachments"].as_array().map_or(0, Vec::len);
+    if attachments != 3 {
+        return Err(show);
+    }
+    let sbom = output(&mut sx(["sbom", "pkgs.hello"]))?;
+    let bill: serde_json::Value = serde_json::from_str(&sbom).map_err(|error| error.to_string())?;
+    let component = &bill["components"][0];
+    same(component["name"].as_str().unwrap_or_default(), "hello", "its name")?;
+    same(component["licenses"][0]["expression"].as_str().unwrap_or_default(), "Apache-2.0", "its licence")?;
+    let source = &component["externalReferences"][0];
+    if source["url"].as_str().is_some_and(|url| url.starts_with("debian:tcc/"))
+        && source["hashes"][0]["alg"] == "SHA-256"
+    {
+        Ok(())
+    } else {
+        Err(sbom)
+    }
+}
+
+/// skopeo's own archives and layouts, in each format, are the image that we exported.
+fn other_tools() -> Result<(), String> {
+    let folder = scratch()?;
+    let file = folder.path().join("ours.tar");
+    output(sx(["export", "pkgs.hello", "-o"]).arg(&file))?;
+    for (target, name) in
+        [("docker-archive:d.tar:sx/hello:1", "d.tar"), ("oci-archive:o.tar:x", "o.tar"), ("oci:l:x", "l")]
+    {
+        output(skopeo(folder.path()).args(["copy", "--quiet", "oci-archive:ours.tar", target]))?;
+        output(sx(["image", "diff"]).arg(&file).arg(folder.path().join(name)))?;
+    }
+    // One that differs is told apart.
+    let other = folder.path().join("other.tar");
+    output(sx(["export", "bootstrap.tcc", "-o"]).arg(&other))?;
+    let found = sx(["image", "diff"]).arg(&file).arg(&other).output().map_err(|error| error.to_string())?;
+    let text = String::from_utf8_lossy(&found.stdout);
+    let lines = |mark: &str| text.lines().filter(|line| line.starts_with(mark)).count();
+    if found.status.code() == Some(1) && lines("+ ") == 1 && lines("- ") == 1 && lines("config ") > 0 {
+        Ok(())
+    } else {
+        Err(format!("{found:?}"))
+    }
+}
+
+/// Everything that an expression can put into an image, in one: users, certificates, time zones, files, ports, volumes.
+fn web() -> Result<(), String> {
+    let folder = scratch()?;
+    let place = |name: &str| folder.path().join(name);
+    fs::write(place("authority.pem"), "-----BEGIN CERTIFICATE-----\n").map_err(|error| error.to_string())?;
+    fs::write(place("Vienna"), "TZif2").map_err(|error| error.to_string())?;
+    // A flake of its own, which reads nothing but its own tree.
+    let mut copy = Command::new("cp");
+    output(
+        copy.arg("-r").args([repository().join("pkgs"), repository().join("bootstrap")]).arg(folder.path()),
+    )?;
+    let expression = r#"{
+        outputs = { self }: let pkgs = import ./pkgs { bootstrap = import ./bootstrap; }; in {
+            images.web = pkgs.image {
+                name = "test/web"; contents = [ pkgs.hello ];
+                users.web = { uid = 1000; home = "/srv"; };
+                certificates = [ ./authority.pem ];
+                files."/usr/share/zoneinfo/Europe/Vienna".source = "${./Vienna}";
+                files."/etc/localtime".link = "/usr/share/zoneinfo/Europe/Vienna";
+                files."/etc/web.conf" = { text = "port = 80\n"; mode = "0600"; uid = 1000; gid = 1000; };
+                config = { entrypoint = [ pkgs.hello ]; user = "web"; exposedPorts = [ "80" ]; volumes = [ "/srv" ]; };
+            };
+        };
+    }"#;
+    fs::write(place("flake.nix"), expression).map_err(|error| error.to_string())?;
+    let mut export = sx(["export", "images.web", "--format=tar", "--output=web.tar"]);
+    output(export.current_dir(folder.path()))?;
+    let names = output(Command::new("tar").args(["--numeric-owner", "-tvf"]).arg(place("web.tar")))?;
+    for expected in [
+        "-rw------- 1000/1000",
+        "etc/web.conf",
+        "etc/passwd",
+        "etc/ssl/certs/ca-certificates.crt",
+        "etc/localtime -> /usr/share/zoneinfo/Europe/Vienna",
+        "usr/share/zoneinfo/Europe/Vienna",
+        "drwxr-x--- 1000/1000",
+    ] {
+        if !names.contains(expected) {
+            return Err(format!("expected `{expected}` in\n{names}"));
+        }
+    }
+    Ok(())
 }
 
 fn docker_archive_alone() -> Result<(), String> {

@@ -15,6 +15,13 @@ pub fn tests() -> Vec<Test> {
         test("registry::what_is_pushed_is_pulled_byte_for_byte", push_and_pull as fn() -> _),
         test("registry::a_second_push_sends_nothing_and_a_sister_s_layers_are_mounted", second_push),
         test("registry::a_password_is_asked_for_and_found", password),
+        test("registry::what_is_attached_is_listed_under_the_digest_s_tag", attached),
+        test("registry::two_images_share_their_layers_in_a_pull", shared),
+        Test {
+            name: "registry::a_certificate_of_a_given_authority_is_believed_and_no_other",
+            requires: &["docker-registry", "openssl"],
+            run: encrypted,
+        },
     ]
 }
 
@@ -34,6 +41,10 @@ impl Drop for Registry {
 
 /// Starts a registry that keeps everything in `folder`, with more lines of configuration.
 fn registry(folder: &Path, more: &str) -> Result<Registry, String> {
+    registry_with(folder, "", more)
+}
+
+fn registry_with(folder: &Path, http: &str, more: &str) -> Result<Registry, String> {
     let failed = |error: std::io::Error| error.to_string();
     // Free now; nothing else here takes it before the registry does.
     let port =
@@ -41,7 +52,7 @@ fn registry(folder: &Path, more: &str) -> Result<Registry, String> {
     let name = format!("127.0.0.1:{port}");
     let storage = folder.join("storage");
     let text = format!(
-        "version: 0.1\nlog: {{ level: info }}\nstorage: {{ filesystem: {{ rootdirectory: {} }} }}\nhttp: {{ addr: \"{name}\" }}\n{more}",
+        "version: 0.1\nlog: {{ level: info }}\nstorage: {{ filesystem: {{ rootdirectory: {} }} }}\nhttp: {{ addr: \"{name}\"{http} }}\n{more}",
         storage.display()
     );
     fs::write(folder.join("registry.yml"), text).map_err(failed)?;
@@ -141,6 +152,19 @@ fn password() -> Result<(), String> {
         let mut command = sx(["push", "pkgs.hello", "--to", &image, "--auth-file"]);
         output(command.arg(&file).env("HOME", folder.path()))
     };
+    // A helper, found by its name on the search path.
+    let helper = folder.path().join("docker-credential-test");
+    let script = "#!/bin/sh\nread registry\n[ \"$1 $registry\" = \"get $EXPECTED\" ] || exit 1\n\
+                  echo '{\"Username\":\"someone\",\"Secret\":\"secret\"}'\n";
+    fs::write(&helper, script).map_err(|error| error.to_string())?;
+    let executable = <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755);
+    fs::set_permissions(&helper, executable).map_err(|error| error.to_string())?;
+    let text = format!(r#"{{"credHelpers":{{"{}":"test"}}}}"#, registry.name);
+    fs::write(&file, text).map_err(|error| error.to_string())?;
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap_or_default());
+    let mut command = sx(["push", "pkgs.hello", "--to", &image, "--auth-file"]);
+    command.arg(&file).env("HOME", folder.path()).env("PATH", path).env("EXPECTED", &registry.name);
+    output(&mut command)?;
     // someone:wrong, someone:secret
     for (encoded, works) in [("c29tZW9uZTp3cm9uZw==", false), ("c29tZW9uZTpzZWNyZXQ=", true)] {
         auth(encoded)?;
@@ -151,4 +175,97 @@ fn password() -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// The registry has no list of what is attached, so it is an index under the tag made of the digest.
+fn attached() -> Result<(), String> {
+    let folder = scratch()?;
+    let registry = registry(folder.path(), "")?;
+    let image = format!("{}/sx/hello:1", registry.name);
+    let mut digests = Vec::new();
+    for kinds in ["cyclonedx,provenance", "spdx,provenance"] {
+        digests.push(pushed(&["pkgs.hello", "--to", &image, "--attach", kinds])?);
+    }
+    same(&digests[0], &digests[1], "the image's digest")?;
+    let raw = |reference: &str| -> Result<serde_json::Value, String> {
+        let reference = format!("docker://{}/sx/hello{reference}", registry.name);
+        let text =
+            output(skopeo(folder.path()).args(["inspect", "--raw", "--tls-verify=false", &reference]))?;
+        serde_json::from_str(&text).map_err(|error| error.to_string())
+    };
+    let list = raw(&format!(":{}", digests[0].replace(':', "-")))?;
+    let listed = list["manifests"].as_array().ok_or("no list")?;
+    let mut kinds: Vec<_> = listed.iter().filter_map(|each| each["artifactType"].as_str()).collect();
+    kinds.sort_unstable();
+    let expected =
+        ["application/spdx+json", "application/vnd.cyclonedx+json", "application/vnd.in-toto+json"];
+    if kinds != expected {
+        return Err(format!("{list}"));
+    }
+    for each in listed {
+        let manifest = raw(&format!("@{}", each["digest"].as_str().unwrap_or_default()))?;
+        same(manifest["subject"]["digest"].as_str().unwrap_or_default(), &digests[0], "the subject")?;
+    }
+    // What is attached is no image.
+    let artifact = listed[0]["digest"].as_str().unwrap_or_default();
+    match output(&mut sx(["pull", &format!("{}/sx/hello@{artifact}", registry.name)])) {
+        Err(text) if text.contains("attached to one") => Ok(()),
+        other => Err(format!("{other:?}")),
+    }
+}
+
+/// What a pull of the second image transfers to who has the first.
+fn shared() -> Result<(), String> {
+    let folder = scratch()?;
+    let registry = registry(folder.path(), "")?;
+    let [first, second] = ["tcc", "both"].map(|name| format!("{}/sx/{name}:1", registry.name));
+    pushed(&["bootstrap.tcc", "--to", &first])?;
+    pushed(&["bootstrap.tcc", "pkgs.hello", "--to", &second])?;
+    let mut diff = sx(["image", "diff", "--json", &first, &second]);
+    let found = diff.output().map_err(|error| error.to_string())?;
+    if found.status.code() != Some(1) {
+        return Err(format!("the images should differ: {}", String::from_utf8_lossy(&found.stderr)));
+    }
+    let report: serde_json::Value =
+        serde_json::from_slice(&found.stdout).map_err(|error| error.to_string())?;
+    let bytes = |name: &str| report[name].as_u64().unwrap_or_default();
+    if bytes("sharedLayers") != 1 || bytes("transferredBytes") * 10 > bytes("sizeBytes") {
+        return Err(format!("{report}"));
+    }
+    let shown = output(&mut sx(["image", "show", &second]))?;
+    if shown.contains("tcc2") && shown.contains("linux/amd64") { Ok(()) } else { Err(shown) }
+}
+
+fn encrypted() -> Result<(), String> {
+    let folder = scratch()?;
+    let openssl =
+        |arguments: &[&str]| output(Command::new("openssl").args(arguments).current_dir(folder.path()));
+    let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+    for name in ["authority", "other"] {
+        let (private, certificate) = (format!("{name}.key"), format!("{name}.pem"));
+        let own =
+            ["req", "-x509", "-days", "2", "-subj", "/CN=test", "-keyout", &private, "-out", &certificate];
+        openssl(&[&own[..], &key[..]].concat())?;
+    }
+    openssl(
+        &[&["req", "-subj", "/CN=registry", "-keyout", "key", "-out", "request"][..], &key[..]].concat(),
+    )?;
+    let extension = "subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n";
+    fs::write(folder.path().join("extension"), extension).map_err(|error| error.to_string())?;
+    let sign = ["x509", "-req", "-in", "request", "-CA", "authority.pem", "-CAkey", "authority.key"];
+    let more = ["-CAcreateserial", "-days", "1", "-extfile", "extension", "-out", "certificate"];
+    openssl(&[&sign[..], &more[..]].concat())?;
+    let registry = registry_with(folder.path(), ", tls: { certificate: certificate, key: key }", "")?;
+    let image = format!("{}/sx/hello:1", registry.name);
+    let push = |authority: &str, more: &[&str]| {
+        let mut command = sx(["push", "pkgs.hello", "--attempts=1", "--to", &image]);
+        output(command.args(more).env("SSL_CERT_FILE", folder.path().join(authority)))
+    };
+    match (push("other.pem", &["--tls"]), push("authority.pem", &[])) {
+        (Err(other), Err(_)) if other.to_lowercase().contains("certificate") => {}
+        found => return Err(format!("without the authority, and without TLS: {found:?}")),
+    }
+    push("authority.pem", &["--tls"])?;
+    let mut pull = sx(["pull", "--tls", &image]);
+    output(pull.env("SSL_CERT_FILE", folder.path().join("authority.pem"))).map(drop)
 }
