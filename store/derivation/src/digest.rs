@@ -13,6 +13,20 @@ pub const TEXT_LENGTH: usize = 52;
 /// Changing one changes every store path.
 const ALPHABET: &[u8; 32] = b"0123456789abcdfghijklmnpqrsvwxyz";
 
+/// What each character stands for as a digit.
+const VALUES: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < ALPHABET.len() {
+        values[ALPHABET[value] as usize] = value as u8;
+        value += 1;
+    }
+    values
+};
+
+/// Of a character that is no digit.
+const NO_DIGIT: u8 = u8::MAX;
+
 impl Digest {
     /// Takes the digest's bytes as they are.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
@@ -59,14 +73,28 @@ impl fmt::Debug for Digest {
 
 /// Nix's base32 of any bytes: five bits a digit, the least significant digit last.
 pub fn base32(bytes: &[u8]) -> String {
-    let digits = (bytes.len() * 8).div_ceil(5);
-    let digit = |n: usize| {
-        let (byte, shift) = (n * 5 / 8, n * 5 % 8);
-        let low = u16::from(bytes[byte]);
-        let high = bytes.get(byte + 1).map_or(0, |&next| u16::from(next));
-        ALPHABET[usize::from((low | high << 8) >> shift & 31)] as char
+    let mut digits = vec![0; (bytes.len() * 8).div_ceil(5)];
+    let (mut bits, mut waiting) = (0u32, 0);
+    // The last digit has the first byte's lowest bits.
+    let mut places = digits.iter_mut().rev();
+    let mut put = |bits: u32| {
+        if let Some(place) = places.next() {
+            *place = ALPHABET[(bits & 31) as usize];
+        }
     };
-    (0..digits).rev().map(digit).collect()
+    for &byte in bytes {
+        bits |= u32::from(byte) << waiting;
+        waiting += 8;
+        while waiting >= 5 {
+            put(bits);
+            bits >>= 5;
+            waiting -= 5;
+        }
+    }
+    if waiting > 0 {
+        put(bits);
+    }
+    String::from_utf8(digits).expect("this holds because digits are ASCII")
 }
 
 /// Reads Nix's base32 of `length` bytes. `None` for another length, another character or a digit too large.
@@ -76,9 +104,12 @@ pub fn from_base32(text: &str, length: usize) -> Option<Vec<u8>> {
     }
     let mut bytes = vec![0u8; length];
     for (n, character) in text.bytes().rev().enumerate() {
-        let value = ALPHABET.iter().position(|&digit| digit == character)?;
+        let value = VALUES[usize::from(character)];
+        if value == NO_DIGIT {
+            return None;
+        }
         let (byte, shift) = (n * 5 / 8, n * 5 % 8);
-        let bits = (value as u16) << shift;
+        let bits = u16::from(value) << shift;
         bytes[byte] |= bits as u8;
         match bytes.get_mut(byte + 1) {
             Some(next) => *next |= (bits >> 8) as u8,
