@@ -4,7 +4,7 @@ use crate::command::Target;
 use crate::embedded;
 use crate::failure::{Failure, Kind};
 use crate::flake;
-use crate::host::TreeHost;
+use crate::host::{Keeping, TreeHost};
 use crate::session::Session;
 use bstr::ByteSlice;
 use std::collections::BTreeMap;
@@ -67,7 +67,7 @@ pub struct Exploring {
     /// Show the whole trace of an error
     #[arg(long)]
     show_trace: bool,
-    /// Let the evaluation's values and expressions take so much memory, such as 500M or 2G [default: no limit]
+    /// Let the evaluation's values and expressions take so much memory, such as 500M or 2G [default: the machine's memory]
     #[arg(long, value_name = "SIZE", value_parser = crate::command::bytes)]
     max_memory: Option<u64>,
     /// Look `<NAME/…>` up in this folder, `<…>` if there is no name; may be given several times
@@ -79,6 +79,16 @@ impl Exploring {
     /// How much of an error's trace to show.
     pub const fn trace(&self) -> Trace {
         if self.show_trace { Trace::Whole } else { Trace::Short }
+    }
+
+    /// The limit that is given, or what the machine has: what needs more would end by force.
+    fn memory_limit_bytes(&self) -> u64 {
+        self.max_memory.unwrap_or_else(|| {
+            let found = rustix::system::sysinfo();
+            // The field's width differs between machines.
+            #[expect(clippy::useless_conversion, reason = "it is none everywhere")]
+            u64::from(found.totalram).saturating_mul(u64::from(found.mem_unit))
+        })
     }
 
     /// Prefixes and absolute folders.
@@ -119,7 +129,7 @@ enum Source {
 impl Session {
     /// Evaluates and prints the target's value, after applying a function to it if there is one.
     pub fn value(&self, target: &Target, function: Option<&str>, form: Form) -> Result<String, Failure> {
-        let (text, _) = self.evaluate(target, |evaluator, value, folder| {
+        let (text, _) = self.evaluate_keeping(Keeping::Nothing, target, |evaluator, value, folder| {
             let value = match function {
                 None => value,
                 Some(function) => {
@@ -167,6 +177,15 @@ impl Session {
         target: &Target,
         work: impl for<'a> FnOnce(&Evaluator<'a>, Value<'a>, &[u8]) -> Outcome<'a, R> + Send,
     ) -> Result<(R, Derivations), Failure> {
+        self.evaluate_keeping(Keeping::All, target, work)
+    }
+
+    fn evaluate_keeping<R: Send>(
+        &self,
+        keeping: Keeping,
+        target: &Target,
+        work: impl for<'a> FnOnce(&Evaluator<'a>, Value<'a>, &[u8]) -> Outcome<'a, R> + Send,
+    ) -> Result<(R, Derivations), Failure> {
         let path = target.attribute.as_deref().map(flake::attribute_path).transpose()?.unwrap_or_default();
         let source = self.source(target)?;
         let (folder, tree) = match &source {
@@ -178,7 +197,8 @@ impl Session {
             }
             Source::Text(_, _, folder) => (folder.clone(), flake::tree_around(folder)),
         };
-        let host = TreeHost::new(self.store(), tree, self.progress());
+        let most_bytes = target.exploring.memory_limit_bytes();
+        let host = TreeHost::new(self.store(), tree, self.progress(), most_bytes, keeping);
         let options = self.options(&target.exploring);
         let folder = folder.as_os_str().as_bytes();
         let result = evaluate(&host, &options, |evaluator| {
@@ -206,7 +226,8 @@ impl Session {
         work: impl for<'a> FnOnce(&Evaluator<'a>, &[u8]) -> Outcome<'a, R> + Send,
     ) -> Result<R, Failure> {
         let folder = flake::current_folder()?;
-        let host = TreeHost::new(self.store(), flake::tree_around(&folder), self.progress());
+        let (tree, most_bytes) = (flake::tree_around(&folder), exploring.memory_limit_bytes());
+        let host = TreeHost::new(self.store(), tree, self.progress(), most_bytes, Keeping::Nothing);
         let folder = folder.as_os_str().as_bytes();
         evaluate(&host, &self.options(exploring), |evaluator| work(evaluator, folder))
             .map_err(|error| explain(&error, exploring))
@@ -215,9 +236,7 @@ impl Session {
     fn options(&self, exploring: &Exploring) -> Options {
         Options {
             cancelled: Arc::clone(self.cancelled()),
-            memory_limit_bytes: exploring
-                .max_memory
-                .map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
+            memory_limit_bytes: Some(usize::try_from(exploring.memory_limit_bytes()).unwrap_or(usize::MAX)),
             search_path: exploring.search_path(),
             ..Options::default()
         }

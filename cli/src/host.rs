@@ -4,7 +4,7 @@ use crate::progress::Progress;
 use bstr::{BStr, ByteSlice};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -14,19 +14,37 @@ use sx_evaluator::host::{FilterFailed, Method};
 use sx_evaluator::{AddPath, FileType, Host, HostError};
 use sx_store::{Store, object, pin};
 
+/// What a host does with the derivations that it is told of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Keeping {
+    /// Keeps them: they will be realised, or shown.
+    All,
+    /// Forgets them: only the value is asked for, and thousands of them take much memory.
+    Nothing,
+}
+
 /// Answers the evaluator from the tree at `root` and from the store, and collects the derivations.
 pub struct TreeHost<'a> {
     store: &'a Store,
     /// The only folder that expressions may read, without links.
     root: PathBuf,
     progress: &'a Progress,
+    /// No file with more bytes is read.
+    most_bytes: u64,
+    keeping: Keeping,
     derivations: Mutex<BTreeMap<StorePath, Derivation>>,
 }
 
 impl<'a> TreeHost<'a> {
     /// For expressions in the tree at `root`, an absolute path without links.
-    pub fn new(store: &'a Store, root: PathBuf, progress: &'a Progress) -> Self {
-        Self { store, root, progress, derivations: Mutex::default() }
+    pub fn new(
+        store: &'a Store,
+        root: PathBuf,
+        progress: &'a Progress,
+        most_bytes: u64,
+        keeping: Keeping,
+    ) -> Self {
+        Self { store, root, progress, most_bytes, keeping, derivations: Mutex::default() }
     }
 
     /// What was instantiated.
@@ -81,7 +99,18 @@ impl<'a> TreeHost<'a> {
 
 impl Host for TreeHost<'_> {
     fn read_file(&self, path: &BStr) -> Result<Vec<u8>, HostError> {
-        std::fs::read(self.locate_target(path)?).map_err(failed)
+        let file = std::fs::File::open(self.locate_target(path)?).map_err(failed)?;
+        let expected_bytes = file.metadata().map_err(failed)?.len();
+        let mut bytes = Vec::new();
+        if expected_bytes <= self.most_bytes {
+            bytes.reserve_exact(usize::try_from(expected_bytes).unwrap_or_default());
+            // What isn't a regular file may have more than it says.
+            file.take(self.most_bytes.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+        }
+        if expected_bytes.max(bytes.len() as u64) > self.most_bytes {
+            return Err(HostError::TooLarge { most_mebibytes: self.most_bytes >> 20 });
+        }
+        Ok(bytes)
     }
 
     fn read_directory(&self, path: &BStr) -> Result<Vec<(Vec<u8>, FileType)>, HostError> {
@@ -142,6 +171,9 @@ impl Host for TreeHost<'_> {
     }
 
     fn add_derivation(&self, derivation: &Derivation, path: &StorePath) -> Result<(), HostError> {
+        if self.keeping == Keeping::Nothing {
+            return Ok(());
+        }
         let mut derivations = self.derivations.lock().unwrap_or_else(PoisonError::into_inner);
         derivations.entry(path.clone()).or_insert_with(|| derivation.clone());
         Ok(())

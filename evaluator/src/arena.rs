@@ -60,6 +60,12 @@ impl Arena {
         self.chunks.alloc_slice_fill_with(length, make)
     }
 
+    /// The same with things that may be lacking; the first that is ends it.
+    pub fn try_fill<T, E>(&self, length: usize, make: impl FnMut(usize) -> Result<T, E>) -> Result<&[T], E> {
+        const { assert!(!std::mem::needs_drop::<T>(), "the arena drops nothing") };
+        self.chunks.alloc_slice_try_fill_with(length, make).map(|all| &*all)
+    }
+
     /// Bytes taken from the system so far.
     pub fn used_bytes(&self) -> usize {
         self.chunks.allocated_bytes()

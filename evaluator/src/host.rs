@@ -39,6 +39,37 @@ pub trait Host: Sync {
     }
 }
 
+/// A world with nothing in it, for tests: it reads and adds no file, and takes every derivation.
+pub struct Nowhere;
+
+impl Host for Nowhere {
+    fn read_file(&self, _: &BStr) -> Result<Vec<u8>, HostError> {
+        Err(HostError::NotFound)
+    }
+
+    fn read_directory(&self, _: &BStr) -> Result<Vec<(Vec<u8>, FileType)>, HostError> {
+        Err(HostError::NotFound)
+    }
+
+    fn file_type(&self, _: &BStr) -> Result<FileType, HostError> {
+        Err(HostError::NotFound)
+    }
+
+    fn add_path(&self, _: AddPath<'_, '_>) -> Result<StorePath, HostError> {
+        Err(HostError::NotFound)
+    }
+
+    fn add_text(&self, _: &str, _: &[u8], _: &BTreeSet<StorePath>) -> Result<StorePath, HostError> {
+        Err(HostError::Forbidden)
+    }
+
+    fn add_derivation(&self, _: &Derivation, _: &StorePath) -> Result<(), HostError> {
+        Ok(())
+    }
+
+    fn trace(&self, _: &BStr) {}
+}
+
 /// What shall be added to the store.
 pub struct AddPath<'p, 'f> {
     /// Where it lies.
@@ -107,6 +138,12 @@ pub enum HostError {
     /// The path lies in an output that would have to be built first.
     #[error("it belongs to an output that is not built; sx never builds during evaluation")]
     NotBuilt,
+    /// The file has more bytes than the evaluation may use.
+    #[error("it is larger than the evaluation's memory limit of {most_mebibytes} MiB")]
+    TooLarge {
+        /// The limit.
+        most_mebibytes: u64,
+    },
     /// The filter failed.
     #[error(transparent)]
     Filter(#[from] FilterFailed),

@@ -21,7 +21,7 @@ impl<'a> Evaluator<'a> {
 
     /// The value of a JSON text.
     pub fn from_json(&self, text: &[u8]) -> Outcome<'a> {
-        let mut reader = Reader { evaluator: self, text, offset: 0 };
+        let mut reader = Reader { evaluator: self, text, offset: 0, held_bytes: 0 };
         let value = reader.value()?;
         reader.skip_space();
         if reader.offset < text.len() { Err(reader.wrong("the end")) } else { Ok(value) }
@@ -37,6 +37,7 @@ struct Writer<'e, 'a> {
 impl<'a> Writer<'_, 'a> {
     fn write(&mut self, value: Value<'a>) -> Outcome<'a, ()> {
         let evaluator = self.evaluator;
+        evaluator.check_work(self.text.capacity())?;
         let value = evaluator.force(value)?;
         match value {
             Value::Null => self.text.extend_from_slice(b"null"),
@@ -56,7 +57,6 @@ impl<'a> Writer<'_, 'a> {
                 self.string(text.bytes)?;
             }
             Value::List(list) => {
-                evaluator.check_stack()?;
                 self.text.push(b'[');
                 for (n, item) in list.items.iter().enumerate() {
                     if n > 0 {
@@ -67,7 +67,6 @@ impl<'a> Writer<'_, 'a> {
                 self.text.push(b']');
             }
             Value::Attributes(set) => {
-                evaluator.check_stack()?;
                 if let Some(function) = set.get(known::TO_STRING) {
                     let string = evaluator.call(function.value, &[value])?;
                     let text = evaluator.coerce(string, Coercion::INTERPOLATED.copying(Copying::Never))?;
@@ -137,6 +136,8 @@ struct Reader<'e, 'a, 't> {
     evaluator: &'e Evaluator<'a>,
     text: &'t [u8],
     offset: usize,
+    /// What the lists and sets that are being read hold so far.
+    held_bytes: usize,
 }
 
 impl<'a> Reader<'_, 'a, '_> {
@@ -167,7 +168,7 @@ impl<'a> Reader<'_, 'a, '_> {
     }
 
     fn value(&mut self) -> Outcome<'a> {
-        self.evaluator.check_stack()?;
+        self.evaluator.check_work(self.held_bytes)?;
         let arena = self.evaluator.arena;
         match self.peek() {
             Some(b'{') => {
@@ -186,6 +187,7 @@ impl<'a> Reader<'_, 'a, '_> {
                         return Err(self.wrong("`:`"));
                     }
                     attributes.push(Attribute { name, position: 0, value: self.value()? });
+                    self.held_bytes += size_of::<Attribute<'_>>();
                     if self.take(b'}') {
                         break;
                     }
@@ -193,6 +195,7 @@ impl<'a> Reader<'_, 'a, '_> {
                         return Err(self.wrong("`,` or `}`"));
                     }
                 }
+                self.held_bytes -= attributes.len() * size_of::<Attribute<'_>>();
                 // Of several values for one name the last counts.
                 attributes.reverse();
                 Ok(Value::Attributes(Attributes::from_unsorted(arena, attributes)))
@@ -203,6 +206,7 @@ impl<'a> Reader<'_, 'a, '_> {
                 if !self.take(b']') {
                     loop {
                         items.push(self.value()?);
+                        self.held_bytes += size_of::<Value<'_>>();
                         if self.take(b']') {
                             break;
                         }
@@ -211,6 +215,7 @@ impl<'a> Reader<'_, 'a, '_> {
                         }
                     }
                 }
+                self.held_bytes -= items.len() * size_of::<Value<'_>>();
                 Ok(self.evaluator.list(&items))
             }
             Some(b'"') => {

@@ -100,7 +100,7 @@ impl<'a> Printer<'_, 'a> {
             Value::Partial(_) => self.add("<PRIMOP-APP>"),
             Value::Thunk(_) | Value::Unset => self.add("<CODE>"),
             Value::List(list) => {
-                self.evaluator.check_stack()?;
+                self.evaluator.check_work(self.text.capacity())?;
                 if !list.items.is_empty() && !self.seen.insert(list.items.as_ptr().addr()) {
                     self.add("«repeated»");
                     return Ok(());
@@ -115,7 +115,7 @@ impl<'a> Printer<'_, 'a> {
                 self.add("]");
             }
             Value::Attributes(set) => {
-                self.evaluator.check_stack()?;
+                self.evaluator.check_work(self.text.capacity())?;
                 if !set.is_empty() && !self.seen.insert(std::ptr::from_ref(set).addr()) {
                     self.add("«repeated»");
                     return Ok(());

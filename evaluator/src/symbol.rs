@@ -1,6 +1,8 @@
 //! Names as small numbers.
 
 use crate::arena::Arena;
+use crate::context::Context;
+use crate::value::{Text, Value};
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 
@@ -12,7 +14,7 @@ pub struct Symbol(u32);
 /// Every name of an evaluation.
 pub struct Symbols<'a> {
     arena: &'a Arena,
-    names: RefCell<Vec<&'a [u8]>>,
+    names: RefCell<Vec<&'a Text<'a>>>,
     numbers: RefCell<FxHashMap<&'a [u8], Symbol>>,
 }
 
@@ -35,7 +37,7 @@ impl<'a> Symbols<'a> {
         let mut names = self.names.borrow_mut();
         let number =
             u32::try_from(names.len()).expect("this holds because 4 billion names exceed every memory limit");
-        names.push(name);
+        names.push(self.arena.put(Text { bytes: name, context: Context::NONE }));
         self.numbers.borrow_mut().insert(name, Symbol(number));
         Symbol(number)
     }
@@ -47,7 +49,12 @@ impl<'a> Symbols<'a> {
 
     /// How it is spelled.
     pub fn name(&self, symbol: Symbol) -> &'a [u8] {
-        self.names.borrow()[symbol.0 as usize]
+        self.names.borrow()[symbol.0 as usize].bytes
+    }
+
+    /// Its name as a value; all of them share one text.
+    pub fn value(&self, symbol: Symbol) -> Value<'a> {
+        Value::String(self.names.borrow()[symbol.0 as usize])
     }
 
     /// How it is spelled, for messages.

@@ -7,10 +7,15 @@ use crate::value::Value;
 use bstr::ByteSlice;
 use toml::de::{DeTable, DeValue};
 
+/// Bytes that a byte of a TOML text may need while it is read: `[[],[],…` has a value of so many bytes for three.
+const TREE_BYTES: usize = 64;
+
 impl<'a> Evaluator<'a> {
     /// The value of a TOML text.
     pub(crate) fn toml_document(&self, text: &[u8]) -> Outcome<'a> {
         let text = text.to_str().map_err(|_| Error::value("the TOML text is not UTF-8"))?;
+        // What the library makes of a text takes up to so many times its length.
+        self.check_work(text.len().saturating_mul(TREE_BYTES))?;
         let table = DeTable::parse(text).map_err(|error| {
             let before = text.get(..error.span().map_or(0, |span| span.start)).unwrap_or_default();
             let line = before.bytes().filter(|&byte| byte == b'\n').count() + 1;
@@ -20,7 +25,7 @@ impl<'a> Evaluator<'a> {
     }
 
     fn toml_table(&self, table: &DeTable<'_>) -> Outcome<'a> {
-        self.check_stack()?;
+        self.check_step()?;
         let mut attributes = Vec::with_capacity(table.len());
         for (name, value) in table.iter() {
             let name = self.symbols.intern(without_nul(name.get_ref())?);
@@ -46,7 +51,7 @@ impl<'a> Evaluator<'a> {
                 )
             }
             DeValue::Array(items) => {
-                self.check_stack()?;
+                self.check_step()?;
                 let items = items.iter().map(|item| self.toml_value(item.get_ref()));
                 self.list(&items.collect::<Outcome<'a, Vec<_>>>()?)
             }

@@ -1,9 +1,11 @@
 //! Values: small copies that point into the evaluation's [arena](crate::arena).
 
+use crate::Evaluator;
 use crate::arena::Arena;
-use crate::attributes::Attributes;
+use crate::attributes::{Attribute, Attributes};
 use crate::builtins::Builtin;
 use crate::context::Context;
+use crate::error::Outcome;
 use crate::expression::{Code, Lambda};
 use std::cell::Cell;
 
@@ -95,10 +97,39 @@ pub enum State<'a> {
     Suspended(Code<'a>, &'a Frame<'a>),
     /// A function applied to an argument.
     Call(&'a (Value<'a>, Value<'a>)),
+    /// What a function makes of one of many things.
+    Each(&'a Each<'a>, usize),
     /// The value at a path of attributes: a value and a name.
     Attribute(&'a (Value<'a>, crate::symbol::Symbol)),
     /// Being evaluated; needing it now means that it needs itself.
     Running,
+}
+
+/// A function and what it is applied to, one by one, each when that is needed. It is shared, so that none of them costs more than
+/// its thunk.
+pub enum Each<'a> {
+    /// Applied to 0, 1, 2, …
+    Index(Value<'a>),
+    /// Applied to each of these.
+    Item(Value<'a>, &'a [Value<'a>]),
+    /// Applied to each one's name and value.
+    Attribute(Value<'a>, &'a [Attribute<'a>]),
+}
+
+impl<'a> Each<'a> {
+    /// What the function makes of the thing at `place`, to be had later.
+    pub fn later(&'a self, arena: &'a Arena, place: usize) -> Value<'a> {
+        Value::Thunk(arena.put(Thunk(Cell::new(State::Each(self, place)))))
+    }
+
+    /// The list of what the function makes of the first so many things.
+    pub fn list(&'a self, evaluator: &Evaluator<'a>, length: usize) -> Outcome<'a> {
+        let items = evaluator.arena.try_fill(length, |place| -> Outcome<'a> {
+            evaluator.check_step()?;
+            Ok(self.later(evaluator.arena, place))
+        })?;
+        Ok(Value::list(evaluator.arena, items))
+    }
 }
 
 impl<'a> Value<'a> {
@@ -173,6 +204,6 @@ mod tests {
     fn values_are_small() {
         assert_eq!(size_of::<Value<'_>>(), 16);
         assert_eq!(size_of::<Thunk<'_>>(), 24);
-        assert_eq!(size_of::<crate::Outcome<'_>>(), 16);
+        assert_eq!(size_of::<Outcome<'_>>(), 16);
     }
 }

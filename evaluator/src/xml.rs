@@ -36,7 +36,7 @@ struct Writer<'e, 'a> {
 impl<'a> Writer<'_, 'a> {
     fn write(&mut self, value: Value<'a>, depth: usize) -> Outcome<'a, ()> {
         let evaluator = self.evaluator;
-        evaluator.check_stack()?;
+        evaluator.check_work(self.text.capacity())?;
         let value = evaluator.force(value)?;
         match value {
             Value::Null => self.element(depth, "null", &[], End::Empty),

@@ -3,25 +3,12 @@
 
 mod corpus;
 mod folder;
+mod outcome;
 
 use corpus::Case;
 use folder::Folder;
 use std::path::Path;
-use sx_evaluator::{Depth, ErrorKind, EvaluationError, Options};
-
-/// The value as it is printed, or the error's kind.
-fn outcome(host: &Folder, text: &str) -> Result<String, ErrorKind> {
-    let options = Options { stack_bytes: 64 << 20, ..Options::default() };
-    let outcome = sx_evaluator::evaluate(host, &options, |evaluator| {
-        let value = evaluator.evaluate_text("«text»", text, b"/language")?;
-        evaluator.print(value, Depth::Whole)
-    });
-    match outcome {
-        Ok(text) => Ok(String::from_utf8_lossy(&text).into_owned()),
-        Err(EvaluationError::Wrong(diagnostic)) => Err(diagnostic.kind()),
-        Err(error) => panic!("{error}"),
-    }
-}
+use sx_evaluator::Options;
 
 #[test]
 fn every_expression_comes_to_what_the_reference_comes_to() {
@@ -31,9 +18,10 @@ fn every_expression_comes_to_what_the_reference_comes_to() {
     assert!(cases.len() > 1500, "{}", cases.len());
     // What an installed Nix of another version can check is most of it.
     assert!(cases.iter().filter(|case| case.is_old).count() > 1400);
+    let options = Options { stack_bytes: 64 << 20, ..Options::default() };
     let mut wrong = String::new();
     for Case { file, line, expression, value, .. } in &cases {
-        let found = outcome(&host, expression);
+        let found = outcome::outcome(&host, &options, expression);
         if found.as_ref().ok() != value.as_ref() {
             let name = file.file_name().unwrap().to_string_lossy();
             wrong += &format!("{name}:{line}: {expression}\n  expected {value:?}\n  found    {found:?}\n");

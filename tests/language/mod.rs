@@ -10,15 +10,14 @@ mod grammar;
 mod nix;
 
 use crate::harness::{Test, repository};
-use bstr::BStr;
 use corpus::Case;
 use nix::Nix;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use sx_derivation::{Derivation, StorePath};
-use sx_evaluator::{AddPath, Depth, EvaluationError, FileType, Host, HostError, Options};
+use sx_evaluator::host::Nowhere;
+use sx_evaluator::{Depth, EvaluationError, Options};
 
 pub fn tests() -> Vec<Test> {
     vec![
@@ -133,7 +132,7 @@ fn smallest(nix: &Nix, mut tree: impl ValueTree<Value = String>) -> Result<Strin
 /// What sx makes of a program; `None` if it fails.
 fn ours(text: &str) -> Option<String> {
     let options = Options { stack_bytes: 64 << 20, ..Options::default() };
-    let outcome = sx_evaluator::evaluate(&Empty, &options, |evaluator| {
+    let outcome = sx_evaluator::evaluate(&Nowhere, &options, |evaluator| {
         let value = evaluator.evaluate_text("program", text, b"/")?;
         evaluator.print(value, Depth::Whole)
     });
@@ -142,35 +141,4 @@ fn ours(text: &str) -> Option<String> {
         Err(EvaluationError::Wrong(_)) => None,
         Err(error) => panic!("{error}"),
     }
-}
-
-/// A world without files.
-struct Empty;
-
-impl Host for Empty {
-    fn read_file(&self, _: &BStr) -> Result<Vec<u8>, HostError> {
-        Err(HostError::NotFound)
-    }
-
-    fn read_directory(&self, _: &BStr) -> Result<Vec<(Vec<u8>, FileType)>, HostError> {
-        Err(HostError::NotFound)
-    }
-
-    fn file_type(&self, _: &BStr) -> Result<FileType, HostError> {
-        Err(HostError::NotFound)
-    }
-
-    fn add_path(&self, _: AddPath<'_, '_>) -> Result<StorePath, HostError> {
-        Err(HostError::NotFound)
-    }
-
-    fn add_text(&self, _: &str, _: &[u8], _: &BTreeSet<StorePath>) -> Result<StorePath, HostError> {
-        Err(HostError::Forbidden)
-    }
-
-    fn add_derivation(&self, _: &Derivation, _: &StorePath) -> Result<(), HostError> {
-        Ok(())
-    }
-
-    fn trace(&self, _: &BStr) {}
 }

@@ -1,35 +1,7 @@
-//! What all targets and the replay share: a host that has nothing, and bounds.
+//! What all targets and the replay share.
 
-use bstr::BStr;
-use std::collections::BTreeSet;
-use sx_derivation::{Derivation, StorePath};
-use sx_evaluator::{
-    AddPath, Colour, Depth, Diagnostic, EvaluationError, FileType, Host, HostError, Options, Trace,
-};
-
-struct Nothing;
-
-impl Host for Nothing {
-    fn read_file(&self, _: &BStr) -> Result<Vec<u8>, HostError> {
-        Err(HostError::NotFound)
-    }
-    fn read_directory(&self, _: &BStr) -> Result<Vec<(Vec<u8>, FileType)>, HostError> {
-        Err(HostError::NotFound)
-    }
-    fn file_type(&self, _: &BStr) -> Result<FileType, HostError> {
-        Err(HostError::NotFound)
-    }
-    fn add_path(&self, _: AddPath<'_, '_>) -> Result<StorePath, HostError> {
-        Err(HostError::NotFound)
-    }
-    fn add_text(&self, _: &str, _: &[u8], _: &BTreeSet<StorePath>) -> Result<StorePath, HostError> {
-        Err(HostError::NotFound)
-    }
-    fn add_derivation(&self, _: &Derivation, _: &StorePath) -> Result<(), HostError> {
-        Ok(())
-    }
-    fn trace(&self, _: &BStr) {}
-}
+use sx_evaluator::host::Nowhere;
+use sx_evaluator::{Colour, Depth, Diagnostic, EvaluationError, Options, Trace};
 
 fn options() -> Options {
     Options { memory_limit_bytes: Some(64 << 20), stack_bytes: 64 << 20, ..Options::default() }
@@ -38,7 +10,7 @@ fn options() -> Options {
 /// Parses, evaluates and prints a text.
 pub fn expression(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let outcome = sx_evaluator::evaluate(&Nothing, &options(), |evaluator| {
+    let outcome = sx_evaluator::evaluate(&Nowhere, &options(), |evaluator| {
         let value = evaluator.evaluate_text("text", text, b"/")?;
         evaluator.print(value, Depth::Described)
     });
@@ -50,7 +22,7 @@ pub fn call(builtin: &str, arguments: &[&[u8]]) {
     if arguments.iter().any(|argument| argument.contains(&0)) {
         return;
     }
-    let outcome = sx_evaluator::evaluate(&Nothing, &options(), |evaluator| {
+    let outcome = sx_evaluator::evaluate(&Nowhere, &options(), |evaluator| {
         let function = evaluator.evaluate_text("text", &format!("builtins.{builtin}"), b"/")?;
         let arguments: Vec<_> = arguments.iter().map(|argument| evaluator.new_string(argument)).collect();
         let value = evaluator.call(function, &arguments)?;

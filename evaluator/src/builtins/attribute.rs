@@ -5,9 +5,8 @@ use crate::Evaluator;
 use crate::attributes::{Attribute, Attributes};
 use crate::error::Outcome;
 use crate::symbol::{Symbol, known};
-use crate::value::{Partial, State, Thunk, Value};
+use crate::value::{Each, Thunk, Value};
 use rustc_hash::FxHashMap;
-use std::cell::Cell;
 
 pub(super) const TABLE: &[Builtin] = &[
     Builtin::new("attrNames", &["set"], 1, attr_names, "The names of a set's attributes, sorted."),
@@ -68,16 +67,18 @@ pub(super) const TABLE: &[Builtin] = &[
 
 fn attr_names<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
     let set = evaluator.set(arguments[0])?;
+    evaluator.check_collecting::<Attribute<'_>>(2 * set.len())?;
     let mut names = set.by_name(evaluator.arena, &evaluator.symbols);
     let items = evaluator.arena.fill(names.len(), |_| {
         let attribute = names.next().expect("this holds because the length is known");
-        Value::string(evaluator.arena, evaluator.symbols.name(attribute.name))
+        evaluator.symbols.value(attribute.name)
     });
     Ok(Value::list(evaluator.arena, items))
 }
 
 fn attr_values<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
     let set = evaluator.set(arguments[0])?;
+    evaluator.check_collecting::<Attribute<'_>>(2 * set.len())?;
     let values: Vec<_> =
         set.by_name(evaluator.arena, &evaluator.symbols).map(|attribute| attribute.value).collect();
     Ok(evaluator.list(&values))
@@ -85,8 +86,10 @@ fn attr_values<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcom
 
 fn cat_attrs<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
     let name = evaluator.symbols.intern(evaluator.plain_string(arguments[0])?);
+    let items = evaluator.items(arguments[1])?;
+    evaluator.check_collecting::<Value<'_>>(items.len())?;
     let mut values = Vec::new();
-    for item in evaluator.items(arguments[1])? {
+    for item in items {
         values.extend(evaluator.set(*item)?.get(name).map(|found| found.value));
     }
     Ok(evaluator.list(&values))
@@ -104,6 +107,7 @@ fn has_attr<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'
 
 fn intersect_attrs<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
     let (left, right) = (evaluator.set(arguments[0])?, evaluator.set(arguments[1])?);
+    evaluator.check_collecting::<Attribute<'_>>(2 * left.len().min(right.len()))?;
     let mut kept = Vec::with_capacity(left.len().min(right.len()));
     if left.len() < right.len() {
         kept.extend(left.all(evaluator.arena).iter().filter_map(|each| right.get(each.name)));
@@ -115,6 +119,7 @@ fn intersect_attrs<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Ou
 
 fn list_to_attrs<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
     let items = evaluator.items(arguments[0])?;
+    evaluator.check_collecting::<Attribute<'_>>(2 * items.len())?;
     let mut attributes = Vec::with_capacity(items.len());
     for item in items {
         let set = evaluator.set(*item)?;
@@ -134,34 +139,23 @@ fn list_to_attrs<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outc
 fn map_attrs<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
     let set = evaluator.set(arguments[1])?;
     let arena = evaluator.arena;
+    evaluator.check_collecting::<(Attribute<'_>, Thunk<'_>)>(set.len())?;
     let all = set.all(arena);
-    let mapped = arena.fill(all.len(), |n| {
-        let attribute = all[n];
-        let name = Value::string(arena, evaluator.symbols.name(attribute.name));
-        // The first call is part of the second's thunk.
-        let function = Value::Partial(
-            arena.put(Partial { builtin: &CALL_WITH_NAME, arguments: arena.slice(&[arguments[0], name]) }),
-        );
-        let thunk = Thunk(Cell::new(State::Call(arena.put((function, attribute.value)))));
-        Attribute { value: Value::Thunk(arena.put(thunk)), ..attribute }
-    });
+    let each = arena.put(Each::Attribute(arguments[0], all));
+    let mapped = arena.fill(all.len(), |n| Attribute { value: each.later(arena, n), ..all[n] });
     Ok(Value::Attributes(Attributes::from_sorted(arena, mapped)))
-}
-
-/// Not in the table: what `mapAttrs` puts off.
-static CALL_WITH_NAME: Builtin =
-    Builtin::new("mapAttrs", &["f", "name", "value"], 0, call_with_name, "Calls a function.");
-
-fn call_with_name<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
-    evaluator.call(arguments[0], &arguments[1..])
 }
 
 fn zip_attrs_with<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
     let function = evaluator.function(arguments[0])?;
     let mut places: FxHashMap<Symbol, usize> = FxHashMap::default();
+    let mut held = 0;
     let mut groups: Vec<(Symbol, Vec<Value<'a>>)> = Vec::new();
     for item in evaluator.items(arguments[1])? {
-        for attribute in evaluator.set(*item)?.all(evaluator.arena) {
+        let set = evaluator.set(*item)?;
+        held += set.len();
+        evaluator.check_collecting::<Attribute<'_>>(2 * held)?;
+        for attribute in set.all(evaluator.arena) {
             let place = *places.entry(attribute.name).or_insert_with(|| {
                 groups.push((attribute.name, Vec::new()));
                 groups.len() - 1
@@ -170,24 +164,26 @@ fn zip_attrs_with<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Out
         }
     }
     let arena = evaluator.arena;
-    let zipped = groups.into_iter().map(|(name, values)| {
-        let text = Value::string(arena, evaluator.symbols.name(name));
-        let function = Value::Partial(
-            arena.put(Partial { builtin: &CALL_WITH_NAME, arguments: arena.slice(&[function, text]) }),
-        );
-        let value = Value::call_later(arena, function, evaluator.list(&values));
-        Attribute { name, position: 0, value }
+    groups.sort_unstable_by_key(|&(name, _)| name);
+    let groups = arena.fill(groups.len(), |n| {
+        let (name, values) = &groups[n];
+        Attribute { name: *name, position: 0, value: evaluator.list(values) }
     });
-    Ok(Value::Attributes(Attributes::from_unsorted(arena, zipped.collect())))
+    let each = arena.put(Each::Attribute(function, groups));
+    let zipped = arena.fill(groups.len(), |n| Attribute { value: each.later(arena, n), ..groups[n] });
+    Ok(Value::Attributes(Attributes::from_sorted(arena, zipped)))
 }
 
 fn remove_attrs<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
     let set = evaluator.set(arguments[0])?;
+    let names = evaluator.items(arguments[1])?;
+    evaluator.check_collecting::<Symbol>(names.len())?;
     let mut removed = Vec::new();
-    for item in evaluator.items(arguments[1])? {
+    for item in names {
         removed.extend(evaluator.symbols.find(evaluator.plain_string(*item)?));
     }
     removed.sort_unstable();
+    evaluator.check_collecting::<Attribute<'_>>(2 * set.len())?;
     let all = set.all(evaluator.arena).iter().filter(|each| removed.binary_search(&each.name).is_err());
     let kept: Vec<_> = all.copied().collect();
     Ok(Value::Attributes(Attributes::from_sorted(evaluator.arena, evaluator.arena.slice(&kept))))

@@ -29,6 +29,8 @@ fn generic_closure<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Ou
     let mut waiting: VecDeque<Value<'a>> = start.iter().copied().collect();
     let (mut keys, mut found) = (Keys::default(), Vec::new());
     while let Some(item) = waiting.pop_front() {
+        // Of what was found there are a value and a key.
+        evaluator.check_collecting::<Value<'_>>(waiting.capacity() + 2 * found.capacity())?;
         let element = evaluator.set(item)?;
         if !keys.insert(evaluator, key(evaluator, element)?)? {
             continue;

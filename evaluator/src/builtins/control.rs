@@ -126,7 +126,7 @@ fn force_deeply<'a>(
     value: Value<'a>,
     seen: &mut FxHashSet<usize>,
 ) -> Outcome<'a, ()> {
-    evaluator.check_stack()?;
+    evaluator.check_step()?;
     match evaluator.force(value)? {
         Value::List(list) if seen.insert(std::ptr::from_ref(list).addr()) => {
             for item in list.items {

@@ -8,7 +8,7 @@ use crate::source::Span;
 use crate::symbol::known;
 use crate::value::Value;
 use bstr::ByteSlice;
-use sha2::Digest as _;
+use sha2::Digest;
 use sx_derivation::{Algorithm, Hash};
 
 pub(super) const TABLE: &[Builtin] = &[
@@ -43,7 +43,7 @@ fn algorithm<'a>(evaluator: &Evaluator<'a>, name: Value<'a>) -> Outcome<'a, Algo
 fn hash_string<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
     let algorithm = algorithm(evaluator, arguments[0])?;
     let text = evaluator.string_text(arguments[1])?;
-    Ok(evaluator.string(hexadecimal(&digest(algorithm, text.bytes)).as_bytes()))
+    Ok(evaluator.string(hexadecimal(&digest(evaluator, algorithm, text.bytes)?).as_bytes()))
 }
 
 fn hash_file<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
@@ -51,7 +51,7 @@ fn hash_file<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<
     let path = readable(evaluator, arguments[1], "hash")?;
     let bytes = evaluator.host.read_file(path.as_bstr());
     let bytes = bytes.map_err(|error| evaluator.host_error(error, "hash", &path))?;
-    Ok(evaluator.string(hexadecimal(&digest(algorithm, &bytes)).as_bytes()))
+    Ok(evaluator.string(hexadecimal(&digest(evaluator, algorithm, &bytes)?).as_bytes()))
 }
 
 fn convert_hash<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
@@ -78,13 +78,31 @@ fn convert_hash<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outco
     Ok(evaluator.string(converted.as_bytes()))
 }
 
-fn digest(algorithm: Algorithm, bytes: &[u8]) -> Vec<u8> {
+/// Bytes that are hashed between two looks at whether someone asked to stop.
+const HASHED_AT_ONCE: usize = 1 << 20;
+
+fn digest<'a>(evaluator: &Evaluator<'a>, algorithm: Algorithm, bytes: &[u8]) -> Outcome<'a, Vec<u8>> {
+    fn of<'a, D: Digest>(evaluator: &Evaluator<'a>, bytes: &[u8]) -> Outcome<'a, Vec<u8>> {
+        let mut state = D::new();
+        for part in bytes.chunks(HASHED_AT_ONCE) {
+            evaluator.look_around()?;
+            state.update(part);
+        }
+        Ok(state.finalize().to_vec())
+    }
     match algorithm {
-        Algorithm::Md5 => md5::Md5::digest(bytes).to_vec(),
-        Algorithm::Sha1 => sha1::Sha1::digest(bytes).to_vec(),
-        Algorithm::Sha256 => sha2::Sha256::digest(bytes).to_vec(),
-        Algorithm::Sha512 => sha2::Sha512::digest(bytes).to_vec(),
-        Algorithm::Blake3 => blake3::hash(bytes).as_bytes().to_vec(),
+        Algorithm::Md5 => of::<md5::Md5>(evaluator, bytes),
+        Algorithm::Sha1 => of::<sha1::Sha1>(evaluator, bytes),
+        Algorithm::Sha256 => of::<sha2::Sha256>(evaluator, bytes),
+        Algorithm::Sha512 => of::<sha2::Sha512>(evaluator, bytes),
+        Algorithm::Blake3 => {
+            let mut state = blake3::Hasher::new();
+            for part in bytes.chunks(HASHED_AT_ONCE) {
+                evaluator.look_around()?;
+                state.update(part);
+            }
+            Ok(state.finalize().as_bytes().to_vec())
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::attributes::{Attribute, Attributes};
 use crate::error::{Error, Outcome};
 use crate::evaluate::sort::merge_sort;
 use crate::symbol::{Symbol, known};
-use crate::value::Value;
+use crate::value::{Each, Thunk, Value};
 use rustc_hash::FxHashMap;
 
 pub(super) const TABLE: &[Builtin] = &[
@@ -93,6 +93,7 @@ fn any<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
 
 fn concat_lists<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
     let lists = evaluator.items(arguments[0])?;
+    evaluator.check_collecting::<&[Value<'_>]>(lists.len())?;
     let lists = lists.iter().map(|list| evaluator.items(*list)).collect::<Outcome<'a, Vec<_>>>()?;
     evaluator.concatenate_lists(&lists)
 }
@@ -100,6 +101,7 @@ fn concat_lists<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outco
 fn concat_map<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
     let function = evaluator.function(arguments[0])?;
     let items = evaluator.items(arguments[1])?;
+    evaluator.check_collecting::<&[Value<'_>]>(items.len())?;
     let lists = items.iter().map(|item| evaluator.items(evaluator.call(function, &[*item])?));
     let lists = lists.collect::<Outcome<'a, Vec<_>>>()?;
     evaluator.concatenate_lists(&lists)
@@ -107,6 +109,7 @@ fn concat_map<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome
 
 fn elem<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
     for item in evaluator.items(arguments[1])? {
+        evaluator.check_step()?;
         if evaluator.equal(arguments[0], *item)? {
             return Ok(Value::Bool(true));
         }
@@ -132,6 +135,7 @@ fn filter<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a>
         return Ok(arguments[1]);
     }
     let function = evaluator.function(arguments[0])?;
+    evaluator.check_collecting::<Value<'_>>(items.len())?;
     let mut kept = Vec::new();
     for item in items {
         if truth(evaluator, function, *item)? {
@@ -155,20 +159,22 @@ fn gen_list<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'
     let Ok(length) = usize::try_from(length) else {
         return Err(Error::value(format!("cannot create a list of size {length}")));
     };
-    evaluator.check_memory(length.saturating_mul(64))?;
+    evaluator.check_collecting::<(Value<'_>, Thunk<'_>)>(length)?;
     if length > isize::MAX as usize / 64 {
         return Err(Error::value(format!("cannot create a list of size {length}")));
     }
     let function = evaluator.function(arguments[0])?;
-    let items = evaluator.arena.fill(length, |n| evaluator.call_later(function, Value::Int(n as i64)));
-    Ok(Value::list(evaluator.arena, items))
+    let each = evaluator.arena.put(Each::Index(function));
+    each.list(evaluator, length)
 }
 
 fn group_by<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
     let function = evaluator.function(arguments[0])?;
     let mut places: FxHashMap<Symbol, usize> = FxHashMap::default();
     let mut groups: Vec<(Symbol, Vec<Value<'a>>)> = Vec::new();
-    for item in evaluator.items(arguments[1])? {
+    let items = evaluator.items(arguments[1])?;
+    evaluator.check_collecting::<(Value<'_>, Value<'_>)>(items.len())?;
+    for item in items {
         let name = evaluator.plain_string(evaluator.call(function, &[*item])?)?;
         let name = evaluator.symbols.intern(name);
         let place = *places.entry(name).or_insert_with(|| {
@@ -203,14 +209,16 @@ fn map<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
         return evaluator.force(arguments[1]);
     }
     let function = evaluator.function(arguments[0])?;
-    let mapped = evaluator.arena.fill(items.len(), |n| evaluator.call_later(function, items[n]));
-    Ok(Value::list(evaluator.arena, mapped))
+    let each = evaluator.arena.put(Each::Item(function, items));
+    each.list(evaluator, items.len())
 }
 
 fn partition<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
     let function = evaluator.function(arguments[0])?;
     let (mut right, mut wrong) = (Vec::new(), Vec::new());
-    for item in evaluator.items(arguments[1])? {
+    let items = evaluator.items(arguments[1])?;
+    evaluator.check_collecting::<Value<'_>>(items.len())?;
+    for item in items {
         if truth(evaluator, function, *item)? {
             right.push(*item);
         } else {
@@ -228,10 +236,14 @@ fn sort<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
         return evaluator.force(arguments[1]);
     }
     let function = evaluator.function(arguments[0])?;
+    evaluator.check_collecting::<(Value<'_>, Value<'_>)>(items.len())?;
     // All are forced, needed or not, as in the reference.
     let mut sorted = items.iter().map(|item| evaluator.force(*item)).collect::<Outcome<'a, Vec<_>>>()?;
     if matches!(function, Value::Builtin(builtin) if builtin.name == "lessThan") {
-        merge_sort(&mut sorted, |left, right| evaluator.less(left, right))?;
+        merge_sort(&mut sorted, |left, right| {
+            evaluator.check_step()?;
+            evaluator.less(left, right)
+        })?;
     } else {
         merge_sort(&mut sorted, |left, right| match evaluator.call(function, &[left, right])? {
             Value::Bool(truth) => Ok(truth),

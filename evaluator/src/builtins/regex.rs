@@ -57,10 +57,16 @@ fn groups<'a>(evaluator: &Evaluator<'a>, text: &'a [u8], groups: &Groups) -> Val
     evaluator.list(&values.collect::<Vec<_>>())
 }
 
+/// What a search asks, seldom enough to look each time.
+fn check<'a>(evaluator: &Evaluator<'a>, bytes: usize) -> Outcome<'a, ()> {
+    evaluator.look_around()?;
+    evaluator.check_memory(bytes)
+}
+
 fn matches<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
     let regex = compiled(evaluator, arguments[0])?;
     let text = evaluator.string_text(arguments[1])?.bytes;
-    let found = found(regex.matches(text))?;
+    let found = found(regex.matches(text, &mut |bytes| check(evaluator, bytes))?)?;
     Ok(found.map_or(Value::Null, |found| groups(evaluator, text, &found)))
 }
 
@@ -71,11 +77,13 @@ fn split<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> 
     let part = |start, end| Value::string(evaluator.arena, &text[start..end]);
     let mut parts = Vec::new();
     let (mut start, mut was_empty) = (0, false);
-    while let Some(matched) = found(regex.find(text, start, !was_empty))? {
+    while let Some(matched) =
+        found(regex.find(text, start, !was_empty, &mut |bytes| check(evaluator, bytes))?)?
+    {
         let Some(&Some((match_start, match_end))) = matched.first() else { break };
         parts.extend([part(start, match_start), groups(evaluator, text, &matched)]);
         (start, was_empty) = (match_end, match_start == match_end);
-        evaluator.check_step()?;
+        evaluator.check_collecting::<Value<'_>>(parts.capacity())?;
         if was_empty && start == text.len() {
             break;
         }

@@ -71,15 +71,17 @@ fn substring<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<
 fn concat_strings_sep<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
     let separator = evaluator.string_text(arguments[0])?;
     let items = evaluator.items(arguments[1])?;
+    evaluator.check_collecting::<&[u8]>(items.len())?;
     let mut texts = Vec::with_capacity(items.len());
     let (mut length, mut context) = (0, separator.context);
     for item in items {
         let text = evaluator.coerce(*item, Coercion::INTERPOLATED)?;
+        evaluator.check_step()?;
         length += text.bytes.len() + separator.bytes.len();
         context = context.union(text.context, evaluator.arena);
         texts.push(text.bytes);
     }
-    evaluator.check_memory(length)?;
+    evaluator.check_memory(length.saturating_mul(2))?;
     let mut bytes = Vec::with_capacity(length);
     for (n, text) in texts.into_iter().enumerate() {
         if n > 0 {
@@ -117,6 +119,10 @@ fn replace_strings<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Ou
     while offset <= text.bytes.len() {
         let rest = &text.bytes[offset..];
         let may_match = rest.first().is_none_or(|&first| candidates[usize::from(first)]);
+        // Comparing takes time, and what replaces one byte may be long.
+        if may_match || offset.is_multiple_of(4096) {
+            evaluator.check_work(bytes.capacity())?;
+        }
         let found = if may_match { from.iter().position(|pattern| rest.starts_with(pattern)) } else { None };
         let Some(found) = found else {
             bytes.extend(rest.first());

@@ -6,8 +6,7 @@ use crate::error::{Error, ErrorKind, Outcome};
 use crate::expression::{Code, Kind, Lambda, Parameter, Pattern};
 use crate::source::Span;
 use crate::symbol::known;
-use crate::value::{Closure, Frame, Partial, State, Thunk, Value};
-use std::cell::Cell;
+use crate::value::{Closure, Frame, Partial, Value};
 
 impl<'a> Evaluator<'a> {
     /// `function a b c`
@@ -164,21 +163,6 @@ impl<'a> Evaluator<'a> {
             frame = outer;
         }
         Ok(value)
-    }
-
-    /// The value of calling a function, to be had later.
-    pub(crate) fn call_later(&self, function: Value<'a>, argument: Value<'a>) -> Value<'a> {
-        if let Value::Closure(closure) = function
-            && let Parameter::Name = closure.lambda.parameter
-        {
-            let frame = self.frame(Some(closure.frame), closure.lambda.slots);
-            frame.slots[0].set(argument);
-            frame.is_captured.set(true);
-            return Value::Thunk(
-                self.arena.put(Thunk(Cell::new(State::Suspended(closure.lambda.body, frame)))),
-            );
-        }
-        Value::call_later(self.arena, function, argument)
     }
 
     #[inline(never)]

@@ -58,7 +58,7 @@ impl<'a> Evaluator<'a> {
             Value::Path(path) if how.copying == Copying::Never => return plain(path.bytes),
             Value::Path(path) => return self.copied_path(path.bytes),
             Value::Attributes(set) => {
-                self.check_stack()?;
+                self.check_step()?;
                 if let Some(function) = set.get(known::TO_STRING) {
                     let string = self.call(function.value, &[value])?;
                     return self.coerce(string, how);
@@ -76,7 +76,7 @@ impl<'a> Evaluator<'a> {
             Value::Int(number) => return plain(self.arena.bytes(number.to_string().as_bytes())),
             Value::Float(number) => return plain(self.arena.bytes(format!("{number:.6}").as_bytes())),
             Value::List(list) => {
-                self.check_stack()?;
+                self.check_step()?;
                 return self.coerce_list(list.items, how);
             }
             _ => {}

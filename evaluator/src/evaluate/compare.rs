@@ -24,7 +24,7 @@ impl<'a> Evaluator<'a> {
                 if left.items.len() != right.items.len() {
                     return Ok(false);
                 }
-                self.check_stack()?;
+                self.check_step()?;
                 for (left, right) in left.items.iter().zip(right.items) {
                     if !self.equal_elements(*left, *right)? {
                         return Ok(false);
@@ -42,7 +42,7 @@ impl<'a> Evaluator<'a> {
                 if left_set.len() != right_set.len() {
                     return Ok(false);
                 }
-                self.check_stack()?;
+                self.check_step()?;
                 let (left, right) = (left_set.all(self.arena), right_set.all(self.arena));
                 for (left, right) in left.iter().zip(right) {
                     if left.name != right.name || !self.equal_elements(left.value, right.value)? {
@@ -91,7 +91,7 @@ impl<'a> Evaluator<'a> {
                 left.bytes.cmp(right.bytes) == Ordering::Less
             }
             (Value::List(left), Value::List(right)) => {
-                self.check_stack()?;
+                self.check_step()?;
                 for (n, right) in right.items.iter().enumerate() {
                     let Some(left) = left.items.get(n) else { return Ok(true) };
                     if !self.equal_elements(*left, *right)? {

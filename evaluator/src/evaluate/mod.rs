@@ -17,6 +17,7 @@ mod set;
 pub mod sort;
 
 use crate::arena::Arena;
+use crate::attributes::Attribute;
 use crate::builtins;
 use crate::error::{Error, ErrorKind, Outcome};
 use crate::host::Host;
@@ -24,7 +25,7 @@ use crate::options::Options;
 use crate::regex::Regex;
 use crate::source::{Sources, Span};
 use crate::symbol::Symbols;
-use crate::value::{Frame, State, Text, Thunk, Value};
+use crate::value::{Each, Frame, State, Text, Thunk, Value};
 use rustc_hash::FxHashMap;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
@@ -101,6 +102,7 @@ impl<'a> Evaluator<'a> {
         let outcome = match state {
             State::Suspended(code, frame) => self.evaluate(code, frame),
             State::Call(&(function, argument)) => self.call(function, &[argument]),
+            State::Each(each, place) => self.each(each, place),
             State::Attribute(&(set, name)) => self.attribute(set, name),
             State::Done(value) => Ok(value),
             State::Running => Err(infinite_recursion()),
@@ -117,6 +119,18 @@ impl<'a> Evaluator<'a> {
         }
     }
 
+    #[inline]
+    fn each(&self, each: &Each<'a>, place: usize) -> Outcome<'a> {
+        match *each {
+            Each::Index(function) => self.call(function, &[Value::Int(place as i64)]),
+            Each::Item(function, items) => self.call(function, &[items[place]]),
+            Each::Attribute(function, attributes) => {
+                let Attribute { name, value, .. } = attributes[place];
+                self.call(function, &[self.symbols.value(name), value])
+            }
+        }
+    }
+
     /// Fails when the stack is nearly used up, and now and then when someone asked to stop or memory is.
     #[inline]
     pub(crate) fn check_step(&self) -> Outcome<'a, ()> {
@@ -126,6 +140,20 @@ impl<'a> Evaluator<'a> {
             self.look_around()?;
         }
         self.check_stack()
+    }
+
+    /// What a builtin asks in its loops: as [`Self::check_step`], and fails if `bytes`, what it holds outside of the arena, don't
+    /// fit below the memory limit beside what the arena has.
+    #[inline]
+    pub(crate) fn check_work(&self, bytes: usize) -> Outcome<'a, ()> {
+        self.check_step()?;
+        self.check_memory(bytes)
+    }
+
+    /// The same before a builtin collects up to `length` things of type `T`.
+    #[inline]
+    pub(crate) fn check_collecting<T>(&self, length: usize) -> Outcome<'a, ()> {
+        self.check_work(length.saturating_mul(size_of::<T>()))
     }
 
     /// Fails when the stack is nearly used up.
@@ -139,9 +167,10 @@ impl<'a> Evaluator<'a> {
         stack_position().saturating_sub(self.stack_end)
     }
 
+    /// Fails when someone asked to stop or memory is used up.
     #[cold]
     #[inline(never)]
-    fn look_around(&self) -> Outcome<'a, ()> {
+    pub(crate) fn look_around(&self) -> Outcome<'a, ()> {
         if self.options.cancelled.load(Ordering::Relaxed) {
             return Err(Error::new(ErrorKind::Cancelled, "the evaluation was interrupted"));
         }
@@ -149,14 +178,16 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Fails if `more_bytes` would exceed the memory limit. To be asked before anything large is made.
+    #[inline]
     pub(crate) fn check_memory(&self, more_bytes: usize) -> Outcome<'a, ()> {
-        if !self.arena.would_exceed(more_bytes) {
-            return Ok(());
-        }
+        if self.arena.would_exceed(more_bytes) { Err(self.out_of_memory()) } else { Ok(()) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn out_of_memory(&self) -> Box<Error> {
         let limit = self.arena.limit_bytes() >> 20;
-        let error =
-            Error::new(ErrorKind::Memory, format!("the evaluation needs more than its limit of {limit} MiB"));
-        Err(error)
+        Error::new(ErrorKind::Memory, format!("the evaluation needs more than its limit of {limit} MiB"))
     }
 
     /// A new frame with unset variables.

@@ -97,7 +97,7 @@ impl<'a> Lowering<'_, 'a> {
     /// Lowers an expression that is bound to `name`.
     fn lower(&mut self, tree: &Tree<'_>, name: Option<Symbol>) -> Expression<'a> {
         let span = tree.span;
-        if let Err(error) = self.evaluator.check_stack() {
+        if let Err(error) = self.evaluator.check_step() {
             self.errors.push(*error.at(span));
             return Expression { kind: Kind::Constant(Value::Null), span };
         }

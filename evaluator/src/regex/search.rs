@@ -18,6 +18,15 @@ pub enum Found {
     TooLarge,
 }
 
+/// Asked now and then with the bytes that a search holds; when it fails, so does the search.
+pub type Check<'c, E> = &'c mut dyn FnMut(usize) -> Result<(), E>;
+
+/// Trials, or places where a match may begin, between two questions.
+const TRIALS_BETWEEN_CHECKS: usize = 1024;
+
+/// Bytes of an entry of what waits or is remembered, about.
+const ENTRY_BYTES: usize = 64;
+
 /// The whole text, or what begins at a place.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Extent {
@@ -33,36 +42,52 @@ const MOST_ENTRIES: usize = 16 << 20;
 
 impl Regex {
     /// Matches the whole of a text.
-    pub fn matches(&self, text: &[u8]) -> Found {
-        self.trial(text, 0, Extent::Whole, false)
+    pub fn matches<E>(&self, text: &[u8], check: Check<'_, E>) -> Result<Found, E> {
+        self.trial(text, 0, Extent::Whole, false, check)
     }
 
     /// The first match in a text that begins at `start` or later. `is_empty_allowed` is whether it may be empty where it begins at
     /// `start`; if not, there has to be one just there, or the next place is tried, as a C++ iterator over matches does.
-    pub fn find(&self, text: &[u8], start: usize, is_empty_allowed: bool) -> Found {
+    pub fn find<E>(
+        &self,
+        text: &[u8],
+        start: usize,
+        is_empty_allowed: bool,
+        check: Check<'_, E>,
+    ) -> Result<Found, E> {
         let mut begin = start;
         if !is_empty_allowed {
-            match self.trial(text, begin, Extent::Prefix, true) {
+            match self.trial(text, begin, Extent::Prefix, true, check)? {
                 Found::Nothing => begin += 1,
-                found => return found,
+                found => return Ok(found),
             }
         }
         while begin <= text.len() {
+            if (begin - start) % TRIALS_BETWEEN_CHECKS == TRIALS_BETWEEN_CHECKS - 1 {
+                check(0)?;
+            }
             if let Some(first) = &self.first {
                 match text[begin..].iter().position(|&byte| first[usize::from(byte)]) {
                     Some(distance) => begin += distance,
-                    None => return Found::Nothing,
+                    None => return Ok(Found::Nothing),
                 }
             }
-            match self.trial(text, begin, Extent::Prefix, false) {
+            match self.trial(text, begin, Extent::Prefix, false, check)? {
                 Found::Nothing => begin += 1,
-                found => return found,
+                found => return Ok(found),
             }
         }
-        Found::Nothing
+        Ok(Found::Nothing)
     }
 
-    fn trial(&self, text: &[u8], begin: usize, extent: Extent, needs_bytes: bool) -> Found {
+    fn trial<E>(
+        &self,
+        text: &[u8],
+        begin: usize,
+        extent: Extent,
+        needs_bytes: bool,
+        check: Check<'_, E>,
+    ) -> Result<Found, E> {
         let mut trial = Trial {
             regex: self,
             text,
@@ -77,15 +102,15 @@ impl Regex {
             known: None,
             trials: 0,
         };
-        let is_done = trial.run() || {
+        let is_done = trial.run(check)? || {
             trial.groups.fill(Group::default());
             trial.counts.fill((usize::MAX, 0));
             trial.waiting.clear();
             trial.best = None;
             trial.known = Some(FxHashMap::default());
-            trial.run()
+            trial.run(check)?
         };
-        match (is_done, trial.best) {
+        Ok(match (is_done, trial.best) {
             (false, _) => Found::TooLarge,
             (true, None) => Found::Nothing,
             (true, Some((end, groups))) => {
@@ -93,7 +118,7 @@ impl Regex {
                     groups.iter().skip(1).map(|group| group.has_matched.then_some((group.start, group.end)));
                 Found::Match(std::iter::once(Some((begin, end))).chain(found).collect())
             }
-        }
+        })
     }
 }
 
@@ -148,7 +173,8 @@ struct Trial<'r, 't> {
 
 impl Trial<'_, '_> {
     /// Tries everything. False if that was given up.
-    fn run(&mut self) -> bool {
+    fn run<E>(&mut self, check: Check<'_, E>) -> Result<bool, E> {
+        let mut turns = 0_usize;
         self.follow(self.regex.start, self.begin);
         while let Some(waiting) = self.waiting.pop() {
             match waiting {
@@ -179,12 +205,16 @@ impl Trial<'_, '_> {
                     }
                 }
             }
+            turns += 1;
             let entries = self.waiting.len() + self.known.as_ref().map_or(0, FxHashMap::len);
             if entries > MOST_ENTRIES || (self.known.is_none() && self.trials > TRIALS_WITHOUT_MEMORY) {
-                return false;
+                return Ok(false);
+            }
+            if turns.is_multiple_of(TRIALS_BETWEEN_CHECKS) {
+                check(entries * ENTRY_BYTES)?;
             }
         }
-        true
+        Ok(true)
     }
 
     /// Goes from a step as far as there is no choice.
@@ -294,7 +324,8 @@ mod tests {
     use super::*;
 
     fn matched(regex: &str, text: &str) -> Option<Vec<Option<String>>> {
-        match Regex::parse(regex.as_bytes()).unwrap().matches(text.as_bytes()) {
+        let mut never = |_| Ok::<_, std::convert::Infallible>(());
+        match Regex::parse(regex.as_bytes()).unwrap().matches(text.as_bytes(), &mut never).unwrap() {
             Found::Match(groups) => {
                 let shown =
                     |group: &Option<(usize, usize)>| group.map(|(start, end)| text[start..end].to_owned());
