@@ -3,6 +3,8 @@
 //! Nothing in it is dropped on its own, so only plain data (`Copy` types, `Cell`s of them) may be put there.
 
 use bumpalo::Bump;
+use std::alloc::Layout;
+use std::ptr::NonNull;
 
 /// Memory for expressions and values.
 pub struct Arena {
@@ -64,6 +66,12 @@ impl Arena {
     pub fn try_fill<T, E>(&self, length: usize, make: impl FnMut(usize) -> Result<T, E>) -> Result<&[T], E> {
         const { assert!(!std::mem::needs_drop::<T>(), "the arena drops nothing") };
         self.chunks.alloc_slice_try_fill_with(length, make).map(|all| &*all)
+    }
+
+    /// Space for what no type describes, not written yet.
+    #[inline]
+    pub fn space(&self, layout: Layout) -> NonNull<u8> {
+        self.chunks.alloc_layout(layout)
     }
 
     /// Bytes taken from the system so far.

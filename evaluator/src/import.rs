@@ -35,8 +35,8 @@ impl<'a> Evaluator<'a> {
         let names: Vec<_> = attributes.iter().map(|attribute| attribute.name).collect();
         let program = self.program(name, text.to_owned(), directory, false, &names)?;
         let frame = self.frame(None, program.slots);
-        frame.is_captured.set(true);
-        for (slot, attribute) in frame.slots.iter().zip(attributes) {
+        frame.capture();
+        for (slot, attribute) in frame.slots().iter().zip(attributes) {
             slot.set(attribute.value);
         }
         self.evaluate(program.code, frame)
@@ -53,7 +53,7 @@ impl<'a> Evaluator<'a> {
         let text = self.source_text(path)?;
         let program = self.program(&path.to_str_lossy(), text, parent(path), true, &[])?;
         let frame = self.frame(None, program.slots);
-        frame.is_captured.set(true);
+        frame.capture();
         let state = crate::value::State::Suspended(program.code, frame);
         let value = Value::Thunk(self.arena.put(crate::value::Thunk(std::cell::Cell::new(state))));
         self.imported.borrow_mut().insert(path, value);
@@ -82,8 +82,8 @@ impl<'a> Evaluator<'a> {
         let names: Vec<_> = attributes.iter().map(|attribute| attribute.name).collect();
         let program = self.program(&path.to_str_lossy(), text, parent(path), true, &names)?;
         let frame = self.frame(None, program.slots);
-        frame.is_captured.set(true);
-        for (slot, attribute) in frame.slots.iter().zip(attributes) {
+        frame.capture();
+        for (slot, attribute) in frame.slots().iter().zip(attributes) {
             slot.set(attribute.value);
         }
         self.evaluate(program.code, frame)

@@ -18,6 +18,7 @@ mod evaluate;
 mod excerpt;
 pub mod expression;
 mod flake_reference;
+pub mod frame;
 pub mod host;
 mod import;
 mod json;

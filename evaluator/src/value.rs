@@ -7,6 +7,7 @@ use crate::builtins::Builtin;
 use crate::context::Context;
 use crate::error::Outcome;
 use crate::expression::{Code, Lambda};
+use crate::frame::Frame;
 use std::cell::Cell;
 
 /// A value of the language: 16 bytes. Two variants are no results of evaluation: [`Thunk`](Self::Thunk), which
@@ -63,7 +64,7 @@ pub struct Closure<'a> {
     /// The function.
     pub lambda: &'a Lambda<'a>,
     /// Where it was made.
-    pub frame: &'a Frame<'a>,
+    pub frame: Frame<'a>,
 }
 
 /// A builtin that waits for more arguments.
@@ -72,16 +73,6 @@ pub struct Partial<'a> {
     pub builtin: &'static Builtin,
     /// Fewer than it takes.
     pub arguments: &'a [Value<'a>],
-}
-
-/// The variables of one activation.
-pub struct Frame<'a> {
-    /// The frame around it.
-    pub parent: Cell<Option<&'a Frame<'a>>>,
-    /// The variables.
-    pub slots: &'a [Cell<Value<'a>>],
-    /// Whether something that may outlive the activation refers to it.
-    pub is_captured: Cell<bool>,
 }
 
 /// Something to be evaluated at most once.
@@ -94,7 +85,7 @@ pub enum State<'a> {
     /// Evaluated; never itself a thunk.
     Done(Value<'a>),
     /// An expression in its frame.
-    Suspended(Code<'a>, &'a Frame<'a>),
+    Suspended(Code<'a>, Frame<'a>),
     /// A function applied to an argument.
     Call(&'a (Value<'a>, Value<'a>)),
     /// What a function makes of one of many things.

@@ -4,9 +4,10 @@ use super::Evaluator;
 use crate::builtins::{Builtin, MAX_ARITY};
 use crate::error::{Error, ErrorKind, Outcome};
 use crate::expression::{Code, Kind, Lambda, Parameter, Pattern};
+use crate::frame::Frame;
 use crate::source::Span;
 use crate::symbol::known;
-use crate::value::{Closure, Frame, Partial, Value};
+use crate::value::{Closure, Partial, Value};
 
 impl<'a> Evaluator<'a> {
     /// `function a b c`
@@ -15,7 +16,7 @@ impl<'a> Evaluator<'a> {
         &self,
         function: Code<'a>,
         arguments: &'a [Code<'a>],
-        frame: &'a Frame<'a>,
+        frame: Frame<'a>,
         span: Span,
     ) -> Outcome<'a> {
         let mut callee = self.operand(function, frame)?;
@@ -56,7 +57,7 @@ impl<'a> Evaluator<'a> {
         &self,
         builtin: &'static Builtin,
         given: &'a [Code<'a>],
-        frame: &'a Frame<'a>,
+        frame: Frame<'a>,
         span: Span,
     ) -> Outcome<'a> {
         self.check_stack()?;
@@ -140,7 +141,7 @@ impl<'a> Evaluator<'a> {
         while let Some(argument) = next(lambda)? {
             let inner = self.frame(Some(frame), lambda.slots);
             match &lambda.parameter {
-                Parameter::Name => inner.slots[0].set(argument),
+                Parameter::Name => inner.slots()[0].set(argument),
                 Parameter::Pattern(pattern) => self.bind_pattern(pattern, lambda, argument, inner)?,
             }
             frame = inner;
@@ -153,11 +154,11 @@ impl<'a> Evaluator<'a> {
         }
         let value = self.evaluate(code, frame)?;
         for _ in 0..nesting {
-            let outer = frame.parent.get();
-            if !frame.is_captured.get() {
+            let outer = frame.parent();
+            if !frame.is_captured() {
                 self.leave_frame(frame);
             } else if let Some(outer) = outer {
-                outer.is_captured.set(true);
+                outer.capture();
             }
             let Some(outer) = outer else { break };
             frame = outer;
@@ -171,21 +172,21 @@ impl<'a> Evaluator<'a> {
         pattern: &'a Pattern<'a>,
         lambda: &'a Lambda<'a>,
         argument: Value<'a>,
-        frame: &'a Frame<'a>,
+        frame: Frame<'a>,
     ) -> Outcome<'a, ()> {
         let argument = self.force(argument)?;
         let Value::Attributes(set) = argument else {
             return Err(self.expected("a set", argument).with_note("the function takes a set", lambda.span));
         };
         if pattern.is_bound {
-            frame.slots[0].set(argument);
+            frame.slots()[0].set(argument);
         }
         let (mut found, mut has_defaults) = (0, false);
         for formal in pattern.formals {
             match set.get(formal.name) {
                 Some(attribute) => {
                     found += 1;
-                    frame.slots[formal.slot as usize].set(attribute.value);
+                    frame.slots()[formal.slot as usize].set(attribute.value);
                 }
                 None if formal.default.is_some() => has_defaults = true,
                 None => return Err(self.missing_argument(pattern, lambda, set, formal)),
@@ -197,9 +198,9 @@ impl<'a> Evaluator<'a> {
         if has_defaults {
             for formal in pattern.formals {
                 if let (Some(default), Value::Unset) =
-                    (formal.default, frame.slots[formal.slot as usize].get())
+                    (formal.default, frame.slots()[formal.slot as usize].get())
                 {
-                    frame.slots[formal.slot as usize].set(self.delay(default, frame));
+                    frame.slots()[formal.slot as usize].set(self.delay(default, frame));
                 }
             }
         }

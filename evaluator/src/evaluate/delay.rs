@@ -4,16 +4,17 @@ use super::Evaluator;
 use super::expression::outer;
 use crate::attributes::Attributes;
 use crate::expression::{Code, Expression, KeyName, Kind, Operator};
-use crate::value::{Closure, Frame, State, Thunk, Value};
+use crate::frame::Frame;
+use crate::value::{Closure, State, Thunk, Value};
 use std::cell::Cell;
 
 impl<'a> Evaluator<'a> {
     /// The expression's value, to be had later.
     #[inline]
-    pub(crate) fn delay(&self, code: Code<'a>, frame: &'a Frame<'a>) -> Value<'a> {
+    pub(crate) fn delay(&self, code: Code<'a>, frame: Frame<'a>) -> Value<'a> {
         match &code.kind {
             Kind::Constant(value) => *value,
-            Kind::Local(slot) => match frame.slots[*slot as usize].get() {
+            Kind::Local(slot) => match frame.slots()[*slot as usize].get() {
                 Value::Unset => self.suspend(code, frame),
                 value => value,
             },
@@ -26,7 +27,7 @@ impl<'a> Evaluator<'a> {
             }
             Kind::ConstantList(items) => Value::list(self.arena, items),
             Kind::Lambda(lambda) => {
-                frame.is_captured.set(true);
+                frame.capture();
                 Value::Closure(self.arena.put(Closure { lambda, frame }))
             }
             Kind::Binary(operator, operands) => {
@@ -47,18 +48,18 @@ impl<'a> Evaluator<'a> {
 
     /// A thunk.
     #[inline]
-    pub(super) fn suspend(&self, code: Code<'a>, frame: &'a Frame<'a>) -> Value<'a> {
-        frame.is_captured.set(true);
+    pub(super) fn suspend(&self, code: Code<'a>, frame: Frame<'a>) -> Value<'a> {
+        frame.capture();
         Value::Thunk(self.arena.put(Thunk(Cell::new(State::Suspended(code, frame)))))
     }
 }
 
 /// The value of a variable or constant that is known already.
 #[inline]
-fn known<'a>(code: &Expression<'a>, frame: &'a Frame<'a>) -> Option<Value<'a>> {
+fn known<'a>(code: &Expression<'a>, frame: Frame<'a>) -> Option<Value<'a>> {
     match &code.kind {
         Kind::Constant(value) => value.if_known(),
-        Kind::Local(slot) => frame.slots[*slot as usize].get().if_known(),
+        Kind::Local(slot) => frame.slots()[*slot as usize].get().if_known(),
         Kind::Outer(place) => outer(frame, *place).if_known(),
         _ => None,
     }
@@ -69,7 +70,7 @@ fn known<'a>(code: &Expression<'a>, frame: &'a Frame<'a>) -> Option<Value<'a>> {
 fn arithmetic<'a>(
     operator: Operator,
     operands: &(Expression<'a>, Expression<'a>),
-    frame: &'a Frame<'a>,
+    frame: Frame<'a>,
 ) -> Option<Value<'a>> {
     let Some(Value::Int(left)) = known(&operands.0, frame) else { return None };
     let Some(Value::Int(right)) = known(&operands.1, frame) else { return None };

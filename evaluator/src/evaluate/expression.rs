@@ -4,13 +4,14 @@ use super::Evaluator;
 use crate::attributes::Attributes;
 use crate::error::{Error, ErrorKind, Outcome};
 use crate::expression::{Binding, Code, Kind, Operator, Place};
+use crate::frame::Frame;
 use crate::source::Span;
-use crate::value::{Closure, Frame, State, Value};
+use crate::value::{Closure, State, Value};
 
 impl<'a> Evaluator<'a> {
     /// Evaluates an expression. What is in tail position doesn't nest, but for calls, whose errors would be hard to
     /// understand without the way to them.
-    pub(crate) fn evaluate(&self, mut code: Code<'a>, mut frame: &'a Frame<'a>) -> Outcome<'a> {
+    pub(crate) fn evaluate(&self, mut code: Code<'a>, mut frame: Frame<'a>) -> Outcome<'a> {
         loop {
             match &code.kind {
                 Kind::Constant(value) => return self.force(*value),
@@ -18,7 +19,7 @@ impl<'a> Evaluator<'a> {
                     return Ok(Value::Attributes(Attributes::from_sorted(self.arena, attributes)));
                 }
                 Kind::ConstantList(items) => return Ok(Value::list(self.arena, items)),
-                Kind::Local(slot) => return self.variable(frame.slots[*slot as usize].get(), code.span),
+                Kind::Local(slot) => return self.variable(frame.slots()[*slot as usize].get(), code.span),
                 Kind::Outer(place) => return self.variable(outer(frame, *place), code.span),
                 Kind::WithVariable(name, scopes) => {
                     return self.with_variable(*name, scopes, frame, code.span);
@@ -28,7 +29,7 @@ impl<'a> Evaluator<'a> {
                     return self.has_attribute(base, path, frame).map(Value::Bool);
                 }
                 Kind::Lambda(lambda) => {
-                    frame.is_captured.set(true);
+                    frame.capture();
                     return Ok(Value::Closure(self.arena.put(Closure { lambda, frame })));
                 }
                 Kind::Apply(function, arguments) => return self.apply(function, arguments, frame, code.span),
@@ -37,7 +38,7 @@ impl<'a> Evaluator<'a> {
                     code = body;
                 }
                 Kind::Frame(slots, body) => {
-                    frame.is_captured.set(true);
+                    frame.capture();
                     frame = self.frame(Some(frame), *slots);
                     code = body;
                 }
@@ -53,7 +54,7 @@ impl<'a> Evaluator<'a> {
                     code = body;
                 }
                 Kind::With(slot, parts) => {
-                    frame.slots[*slot as usize].set(self.delay(&parts.0, frame));
+                    frame.slots()[*slot as usize].set(self.delay(&parts.0, frame));
                     code = &parts.1;
                 }
                 Kind::Binary(operator, operands) => match operator {
@@ -87,10 +88,10 @@ impl<'a> Evaluator<'a> {
 
     /// Evaluates an expression that is often a constant or a variable whose value is known.
     #[inline]
-    pub(super) fn operand(&self, code: Code<'a>, frame: &'a Frame<'a>) -> Outcome<'a> {
+    pub(super) fn operand(&self, code: Code<'a>, frame: Frame<'a>) -> Outcome<'a> {
         let value = match &code.kind {
             Kind::Constant(value) => *value,
-            Kind::Local(slot) => frame.slots[*slot as usize].get(),
+            Kind::Local(slot) => frame.slots()[*slot as usize].get(),
             Kind::Outer(place) => outer(frame, *place),
             _ => return self.evaluate(code, frame),
         };
@@ -132,7 +133,7 @@ impl<'a> Evaluator<'a> {
     }
 
     #[inline]
-    fn condition(&self, code: Code<'a>, frame: &'a Frame<'a>) -> Outcome<'a, bool> {
+    fn condition(&self, code: Code<'a>, frame: Frame<'a>) -> Outcome<'a, bool> {
         match self.evaluate(code, frame)? {
             Value::Bool(truth) => Ok(truth),
             other => Err(self.expected("a Boolean", other).at(code.span)),
@@ -140,14 +141,14 @@ impl<'a> Evaluator<'a> {
     }
 
     #[inline(never)]
-    fn bind(&self, bindings: &'a [Binding<'a>], frame: &'a Frame<'a>) {
+    fn bind(&self, bindings: &'a [Binding<'a>], frame: Frame<'a>) {
         for binding in bindings {
-            frame.slots[binding.slot as usize].set(self.delay(binding.value, frame));
+            frame.slots()[binding.slot as usize].set(self.delay(binding.value, frame));
         }
     }
 
     #[inline(never)]
-    pub(super) fn list_expression(&self, items: &'a [Code<'a>], frame: &'a Frame<'a>) -> Value<'a> {
+    pub(super) fn list_expression(&self, items: &'a [Code<'a>], frame: Frame<'a>) -> Value<'a> {
         let items = self.arena.fill(items.len(), |n| self.delay(items[n], frame));
         Value::list(self.arena, items)
     }
@@ -164,9 +165,9 @@ impl<'a> Evaluator<'a> {
 
 /// A variable of a frame further out.
 #[inline]
-pub(super) fn outer<'a>(mut frame: &'a Frame<'a>, place: Place) -> Value<'a> {
+pub(super) fn outer<'a>(mut frame: Frame<'a>, place: Place) -> Value<'a> {
     for _ in 0..place.depth {
-        frame = frame.parent.get().expect("this holds because names are resolved to frames that are there");
+        frame = frame.parent().expect("this holds because names are resolved to frames that are there");
     }
-    frame.slots[place.slot as usize].get()
+    frame.slots()[place.slot as usize].get()
 }

@@ -20,12 +20,13 @@ use crate::arena::Arena;
 use crate::attributes::Attribute;
 use crate::builtins;
 use crate::error::{Error, ErrorKind, Outcome};
+use crate::frame::Frame;
 use crate::host::Host;
 use crate::options::Options;
 use crate::regex::Regex;
 use crate::source::{Sources, Span};
 use crate::symbol::Symbols;
-use crate::value::{Each, Frame, State, Text, Thunk, Value};
+use crate::value::{Each, State, Text, Thunk, Value};
 use rustc_hash::FxHashMap;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
@@ -47,7 +48,7 @@ pub struct Evaluator<'a> {
     pub(crate) regexes: RefCell<FxHashMap<&'a [u8], Rc<Regex>>>,
     stack_end: usize,
     steps: Cell<u32>,
-    spare_frames: [Cell<Option<&'a Frame<'a>>>; SPARE_SIZES],
+    spare_frames: [Cell<Option<Frame<'a>>>; SPARE_SIZES],
 }
 
 /// Frames of up to this many slots are used again when nothing refers to them any more.
@@ -192,29 +193,28 @@ impl<'a> Evaluator<'a> {
 
     /// A new frame with unset variables.
     #[inline]
-    pub(crate) fn frame(&self, parent: Option<&'a Frame<'a>>, slots: u32) -> &'a Frame<'a> {
+    pub(crate) fn frame(&self, parent: Option<Frame<'a>>, slots: u32) -> Frame<'a> {
         let slots = slots as usize;
         if let Some(spare) = self.spare_frames.get(slots)
             && let Some(frame) = spare.get()
         {
-            spare.set(frame.parent.get());
-            for slot in frame.slots {
+            spare.set(frame.parent());
+            for slot in frame.slots() {
                 slot.set(Value::Unset);
             }
-            frame.parent.set(parent);
+            frame.set_parent(parent);
             return frame;
         }
-        let slots = self.arena.fill(slots, |_| Cell::new(Value::Unset));
-        self.arena.put(Frame { parent: Cell::new(parent), slots, is_captured: Cell::new(false) })
+        Frame::new(self.arena, parent, slots)
     }
 
     /// Keeps a frame for later use if nothing refers to it.
     #[inline]
-    pub(crate) fn leave_frame(&self, frame: &'a Frame<'a>) {
-        if !frame.is_captured.get()
-            && let Some(spare) = self.spare_frames.get(frame.slots.len())
+    pub(crate) fn leave_frame(&self, frame: Frame<'a>) {
+        if !frame.is_captured()
+            && let Some(spare) = self.spare_frames.get(frame.slots().len())
         {
-            frame.parent.set(spare.get());
+            frame.set_parent(spare.get());
             spare.set(Some(frame));
         }
     }

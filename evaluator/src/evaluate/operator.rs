@@ -5,8 +5,9 @@ use super::coerce::{Coercion, Copying};
 use super::path::absolute;
 use crate::error::{Error, Outcome};
 use crate::expression::{Code, Expression, Operator};
+use crate::frame::Frame;
 use crate::source::Span;
-use crate::value::{Frame, Text, Value};
+use crate::value::{Text, Value};
 
 /// Parts of a string that are put together without a list of them.
 const FEW_PARTS: usize = 12;
@@ -18,7 +19,7 @@ impl<'a> Evaluator<'a> {
         &self,
         operator: Operator,
         operands: &'a (Expression<'a>, Expression<'a>),
-        frame: &'a Frame<'a>,
+        frame: Frame<'a>,
         span: Span,
     ) -> Outcome<'a> {
         let left = self.operand(&operands.0, frame)?;
@@ -192,7 +193,7 @@ impl<'a> Evaluator<'a> {
     }
 
     #[inline(never)]
-    pub(super) fn negate(&self, operand: Code<'a>, frame: &'a Frame<'a>, span: Span) -> Outcome<'a> {
+    pub(super) fn negate(&self, operand: Code<'a>, frame: Frame<'a>, span: Span) -> Outcome<'a> {
         match self.evaluate(operand, frame)? {
             Value::Int(number) => integers(Operator::Subtract, 0, number).map_err(|error| error.at(span)),
             Value::Float(number) => Ok(Value::Float(0.0 - number)),
@@ -202,7 +203,7 @@ impl<'a> Evaluator<'a> {
 
     /// `"…${…}…"`
     #[inline(never)]
-    pub(super) fn interpolation(&self, parts: &'a [Code<'a>], frame: &'a Frame<'a>) -> Outcome<'a> {
+    pub(super) fn interpolation(&self, parts: &'a [Code<'a>], frame: Frame<'a>) -> Outcome<'a> {
         let mut few = [&b""[..]; FEW_PARTS];
         let mut many = Vec::new();
         let texts = if parts.len() <= FEW_PARTS {
@@ -231,7 +232,7 @@ impl<'a> Evaluator<'a> {
 
     /// `./…${…}…`
     #[inline(never)]
-    pub(super) fn path_interpolation(&self, parts: &'a [Code<'a>], frame: &'a Frame<'a>) -> Outcome<'a> {
+    pub(super) fn path_interpolation(&self, parts: &'a [Code<'a>], frame: Frame<'a>) -> Outcome<'a> {
         let mut bytes = Vec::new();
         for part in parts {
             let value = self.evaluate(part, frame)?;

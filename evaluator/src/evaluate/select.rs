@@ -5,15 +5,16 @@ use super::expression::outer;
 use crate::attributes::Attributes;
 use crate::error::{Error, ErrorKind, Outcome};
 use crate::expression::{Code, Key, KeyName, Place, Select};
+use crate::frame::Frame;
 use crate::source::Span;
 use crate::symbol::Symbol;
-use crate::value::{Frame, Value};
+use crate::value::Value;
 use bstr::ByteSlice;
 
 impl<'a> Evaluator<'a> {
     /// `base.path or default`
     #[inline(never)]
-    pub(super) fn select(&self, select: &'a Select<'a>, frame: &'a Frame<'a>, span: Span) -> Outcome<'a> {
+    pub(super) fn select(&self, select: &'a Select<'a>, frame: Frame<'a>, span: Span) -> Outcome<'a> {
         let mut value = self.operand(select.base, frame)?;
         let last = select.path.len().saturating_sub(1);
         for (n, key) in select.path.iter().enumerate() {
@@ -46,7 +47,7 @@ impl<'a> Evaluator<'a> {
     }
 
     #[inline]
-    fn key(&self, key: &Key<'a>, frame: &'a Frame<'a>) -> Outcome<'a, Symbol> {
+    fn key(&self, key: &Key<'a>, frame: Frame<'a>) -> Outcome<'a, Symbol> {
         match key.name {
             KeyName::Static(name) => Ok(name),
             KeyName::Dynamic(code) => self.attribute_name(self.evaluate(code, frame)?, code.span),
@@ -72,7 +73,7 @@ impl<'a> Evaluator<'a> {
         &self,
         base: Code<'a>,
         path: &'a [Key<'a>],
-        frame: &'a Frame<'a>,
+        frame: Frame<'a>,
     ) -> Outcome<'a, bool> {
         let mut value = self.evaluate(base, frame)?;
         for (n, key) in path.iter().enumerate() {
@@ -92,7 +93,7 @@ impl<'a> Evaluator<'a> {
         &self,
         name: Symbol,
         scopes: &'a [Place],
-        frame: &'a Frame<'a>,
+        frame: Frame<'a>,
         span: Span,
     ) -> Outcome<'a> {
         for &place in scopes {

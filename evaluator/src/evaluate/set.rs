@@ -4,15 +4,16 @@ use super::Evaluator;
 use crate::attributes::{Attribute, Attributes};
 use crate::error::{Error, ErrorKind, Outcome};
 use crate::expression::AttributeSet;
+use crate::frame::Frame;
 use crate::source::Span;
 use crate::symbol::known;
-use crate::value::{Frame, Value};
+use crate::value::Value;
 
 impl<'a> Evaluator<'a> {
     #[inline(never)]
-    pub(super) fn attribute_set(&self, set: &'a AttributeSet<'a>, frame: &'a Frame<'a>) -> Outcome<'a> {
+    pub(super) fn attribute_set(&self, set: &'a AttributeSet<'a>, frame: Frame<'a>) -> Outcome<'a> {
         for origin in set.origins {
-            frame.slots[origin.slot as usize].set(self.delay(origin.value, frame));
+            frame.slots()[origin.slot as usize].set(self.delay(origin.value, frame));
         }
         let attributes = self.arena.fill(set.attributes.len(), |n| {
             let attribute = &set.attributes[n];
@@ -23,7 +24,7 @@ impl<'a> Evaluator<'a> {
                 self.delay(attribute.value, frame)
             };
             if let Some(slot) = attribute.slot {
-                frame.slots[slot as usize].set(value);
+                frame.slots()[slot as usize].set(value);
             }
             Attribute { name: attribute.name, position: attribute.position, value }
         });
@@ -42,7 +43,7 @@ impl<'a> Evaluator<'a> {
         &self,
         set: &'a AttributeSet<'a>,
         attributes: &'a Attributes<'a>,
-        frame: &'a Frame<'a>,
+        frame: Frame<'a>,
     ) -> Outcome<'a, &'a Attributes<'a>> {
         let Some(overrides) = attributes.get(known::OVERRIDES) else { return Ok(attributes) };
         let overrides = match self.force(overrides.value)? {
@@ -51,7 +52,7 @@ impl<'a> Evaluator<'a> {
         };
         for attribute in set.attributes {
             if let (Some(slot), Some(found)) = (attribute.slot, overrides.get(attribute.name)) {
-                frame.slots[slot as usize].set(found.value);
+                frame.slots()[slot as usize].set(found.value);
             }
         }
         Ok(attributes.update(overrides, self.arena))
@@ -61,7 +62,7 @@ impl<'a> Evaluator<'a> {
         &self,
         set: &'a AttributeSet<'a>,
         attributes: &'a Attributes<'a>,
-        frame: &'a Frame<'a>,
+        frame: Frame<'a>,
     ) -> Outcome<'a, &'a Attributes<'a>> {
         let mut all = attributes.all(self.arena).to_vec();
         let fixed = all.len();
