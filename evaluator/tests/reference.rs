@@ -29,3 +29,26 @@ fn every_expression_comes_to_what_the_reference_comes_to() {
     }
     assert!(wrong.is_empty(), "{wrong}");
 }
+
+/// Each name of the table stands in an expression that has a value and in one that fails, but for constants, which can't.
+#[test]
+fn the_corpus_has_every_builtin() {
+    let cases = corpus::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus"));
+    let is_part = |character: char| character.is_ascii_alphanumeric() || character == '\'';
+    let mut missing = String::new();
+    for entry in sx_evaluator::builtins::documentation() {
+        let names_it = |case: &&Case| {
+            let words = case.expression.split(|character| !is_part(character));
+            words
+                .map(|word| word.trim_end_matches('\''))
+                .any(|word| word == entry.name.trim_end_matches('\''))
+        };
+        let (good, bad): (Vec<&Case>, Vec<&Case>) =
+            cases.iter().filter(names_it).partition(|case| case.value.is_some());
+        let can_fail = !entry.arguments.is_empty();
+        if good.is_empty() || (bad.is_empty() && can_fail) {
+            missing += &format!("{}: {} with a value, {} failing\n", entry.name, good.len(), bad.len());
+        }
+    }
+    assert!(missing.is_empty(), "{missing}");
+}

@@ -30,7 +30,8 @@ use crate::attributes::{Attribute, Attributes};
 use crate::error::Outcome;
 use crate::source::Location;
 use crate::symbol::{Symbol, known};
-use crate::value::Value;
+use crate::value::{State, Thunk, Value};
+use std::cell::Cell;
 
 /// A function of the evaluator.
 pub struct Builtin {
@@ -152,15 +153,17 @@ fn set<'a>(evaluator: &Evaluator<'a>) -> Value<'a> {
             position: 0,
             value,
         });
-        let attributes = Attributes::from_unsorted(evaluator.arena, attributes.collect());
-        // It contains itself: the first time without, the second with the first.
+        // It contains itself.
+        let itself: &Thunk<'a> = evaluator.arena.put(Thunk(Cell::new(State::Running)));
         let own = Attribute {
             name: evaluator.symbols.intern(b"builtins"),
             position: 0,
-            value: Value::Attributes(attributes),
+            value: Value::Thunk(itself),
         };
-        let own = Attributes::from_unsorted(evaluator.arena, vec![own]);
-        Value::Attributes(attributes.update(own, evaluator.arena))
+        let attributes = attributes.chain([own]).collect();
+        let set = Value::Attributes(Attributes::from_unsorted(evaluator.arena, attributes));
+        itself.0.set(State::Done(set));
+        set
     })
 }
 
@@ -177,7 +180,7 @@ pub(crate) fn global<'a>(evaluator: &Evaluator<'a>, name: Symbol) -> Option<Valu
     let bare = bytes.strip_prefix(b"__").unwrap_or(bytes);
     let has_prefix = bare.len() < bytes.len();
     let value = builtins.get(evaluator.symbols.find(bare)?)?.value;
-    match value {
+    match value.if_known()? {
         Value::Builtin(builtin) if builtin.is_global => (!has_prefix).then_some(value),
         Value::Attributes(_) | Value::Null | Value::Bool(_) => None,
         _ => has_prefix.then_some(value),
