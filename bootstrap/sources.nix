@@ -5,25 +5,7 @@
 { fetch, run }:
 
 let
-  source =
-    {
-      name,
-      urls ? [ ],
-      hash,
-      debian,
-    }:
-    rec {
-      archive = fetch {
-        name = debian.file;
-        inherit urls hash debian;
-      };
-      source = derivation {
-        name = "${name}-source";
-        system = "x86_64-linux";
-        builder = "builtin:unpack";
-        src = archive;
-      };
-    };
+  source = import ./source.nix { inherit fetch; };
 
   # Archives whose source is one of the archives inside.
   nested =

@@ -1,7 +1,7 @@
 # The package set: every folder here that holds a package.nix is a package of that name. There is no list to merge.
 #
 # A package.nix is a function whose arguments are attributes of the set: other packages, `bootstrap`, and the functions
-# of pkgs/lib. `callPackage ./some/package.nix { zlib = other; }` replaces some of them.
+# of pkgs/lib. `callPackage ./some/package.nix { zlib = other; }` replaces some of them, and so does `pkgs.some.override`.
 { bootstrap }:
 let
   inherit (builtins)
@@ -37,8 +37,38 @@ fix (
       path: replaced:
       let
         function = import path;
+        result = function (intersectAttrs (functionArgs function) self // replaced);
       in
-      function (intersectAttrs (functionArgs function) self // replaced);
+      # `pkgs.curl.override { tls = other; }`.
+      result // { override = more: self.callPackage path (replaced // more); };
+
+    stdenv = import ./stdenv {
+      cc = {
+        package = bootstrap.gcc-3-pass2;
+        variables = {
+          CC = "gcc -std=gnu99";
+          CXX = "g++";
+          CFLAGS = "-O2";
+          CXXFLAGS = "-O2";
+        };
+      };
+      binutils = bootstrap.binutils;
+      shell = bootstrap.bash;
+      inherit (bootstrap) patch;
+      tools = [
+        bootstrap.make
+        bootstrap.mawk
+        bootstrap.grep
+        bootstrap.sed
+        bootstrap.busybox
+      ];
+      buildPlatform = {
+        system = "x86_64-linux";
+        config = "x86_64-linux-musl";
+      };
+    };
+
+    fetchSource = import ../bootstrap/source.nix { inherit (bootstrap) fetch; };
 
     buildProgram = import ./lib/build-program.nix { inherit bootstrap; };
     buildRustPackage = import ./lib/build-rust-package.nix { inherit bootstrap; inherit (self) rust; };
