@@ -37,14 +37,9 @@
 }:
 let
   inherit (builtins)
-    attrNames
-    concatLists
-    concatMap
     concatStringsSep
     elem
     isFunction
-    listToAttrs
-    map
     mapAttrs
     removeAttrs
     ;
