@@ -4,7 +4,7 @@
 //! a layer of their own, so that images share what they have in common, and an update transfers what changed.
 //!
 //! Of more, those that most others depend on keep a layer of their own, since those are what other images have too. The
-//! rest goes into [`GROUPS`] groups: first by how many depend on them (none, 1 to 2, 3 to 6, 7 to 14, more), because what
+//! rest goes into `GROUPS` groups: first by how many depend on them (none, 1 to 2, 3 to 6, 7 to 14, more), because what
 //! many depend on changes seldom, and all that depend on it change with it; then by a hash of the package's name, so that a
 //! new version comes into its predecessor's group, and which group an object is in doesn't depend on the others. So an
 //! update changes few groups. Objects of one layer are sorted by store path.
