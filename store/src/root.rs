@@ -195,7 +195,8 @@ impl Held {
             }
             let name = place.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let number = name.split('-').next().and_then(|number| number.parse().ok()).unwrap_or(0);
-            let text = std::fs::read_to_string(&place).map_err(failed("read"))?;
+            // Through what is open: a process that ends now takes its file away.
+            let text = std::io::read_to_string(&file).map_err(failed("read"))?;
             let paths = text.lines().filter_map(|line| StorePath::parse(line).ok());
             held.roots.extend(paths.map(|path| Root { kind: RootKind::Process(number), path }));
             held.processes.insert(name);
@@ -232,7 +233,11 @@ impl Links {
         while let Some(folder) = folders.pop() {
             for place in entries(&folder)? {
                 let failed = |action| StoreError::io(action, &place);
-                let kind = std::fs::symlink_metadata(&place).map_err(failed("read the root"))?.file_type();
+                let kind = match std::fs::symlink_metadata(&place) {
+                    // Its owner took it away in the meantime.
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                    found => found.map_err(failed("read the root"))?.file_type(),
+                };
                 let name = place.file_name().unwrap_or_default().to_string_lossy();
                 if name.starts_with(".new-") {
                     if !held.owns(&name) {
@@ -241,7 +246,10 @@ impl Links {
                 } else if kind.is_dir() {
                     folders.push(place);
                 } else if kind.is_symlink() {
-                    let target = std::fs::read_link(&place).map_err(failed("read the root"))?;
+                    let target = match std::fs::read_link(&place) {
+                        Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                        found => found.map_err(failed("read the root"))?,
+                    };
                     if folder != results {
                         let kind = RootKind::Link(place);
                         links.roots.extend(object_of(&target).map(|path| Root { kind, path }));
