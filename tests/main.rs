@@ -6,6 +6,7 @@
 mod harness;
 
 mod bootstrap;
+mod check;
 mod command;
 mod containers;
 mod house;
@@ -20,6 +21,7 @@ mod store;
 fn main() -> std::process::ExitCode {
     let tests = [
         bootstrap::tests(),
+        check::tests(),
         command::tests(),
         containers::tests(),
         house::tests(),

@@ -171,6 +171,44 @@ impl Session {
         Ok((package, derivations))
     }
 
+    /// Evaluates the target and more attributes of the same expression: packages, or sets of packages, of which those
+    /// directly in them are taken. Gives each with the path of its attribute, empty for the expression itself.
+    pub fn packages(
+        &self,
+        target: &Target,
+        more: &[String],
+    ) -> Result<(Vec<(String, Package)>, Derivations), Failure> {
+        let mut attributes = vec![target.attribute.clone()];
+        attributes.extend(more.iter().cloned().map(Some));
+        let (mut packages, mut derivations) = (Vec::new(), Derivations::new());
+        for attribute in attributes {
+            let target = Target { attribute: attribute.clone(), ..target.clone() };
+            let path = attribute.unwrap_or_default();
+            let (found, made) = self.evaluate(&target, |evaluator, value, _| {
+                if let Some(package) = collect_package(evaluator, value)? {
+                    return Ok(vec![(path.clone(), package)]);
+                }
+                let mut found = Vec::new();
+                for name in evaluator.attribute_names(value)? {
+                    let Some(value) = evaluator.find_attribute(value, &name)? else { continue };
+                    if let Some(package) = collect_package(evaluator, value)? {
+                        let dot = if path.is_empty() { "" } else { "." };
+                        found.push((format!("{path}{dot}{name}"), package));
+                    }
+                }
+                Ok(found)
+            })?;
+            if found.is_empty() {
+                let what = target.attribute.as_deref().unwrap_or("the expression");
+                let message = format!("`{what}` is neither a derivation nor a set with derivations in it");
+                return Err(Failure::new(Kind::Expression, message));
+            }
+            packages.extend(found);
+            derivations.extend(made);
+        }
+        Ok((packages, derivations))
+    }
+
     /// Evaluates the target, works with its value, and collects the derivations that were made.
     pub fn evaluate<R: Send>(
         &self,

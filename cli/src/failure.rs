@@ -76,6 +76,11 @@ impl Failure {
         self
     }
 
+    /// Whether it is of this kind.
+    pub fn is(&self, kind: Kind) -> bool {
+        self.kind == kind
+    }
+
     /// Whether the expression is to blame.
     pub fn is_of_expression(&self) -> bool {
         self.kind == Kind::Expression

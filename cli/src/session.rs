@@ -10,16 +10,27 @@ use crate::progress::Progress;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 use sx_derivation::StorePath;
 use sx_source::fetch::Proxies;
 use sx_source::{FetchOptions, apt};
-use sx_store::realise::{AfterFailure, FailedBuilds, Plan};
+use sx_store::check::{Check, Checked};
+use sx_store::realise::{AfterFailure, FailedBuilds, Plan, RealiseError};
 use sx_store::sandbox::Limits;
 use sx_store::{Realiser, Store};
+
+/// How much is built once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckDepth {
+    /// What was asked for.
+    LastStep,
+    /// All that it is built from too.
+    ToTheSeed,
+}
 
 /// One run of the command.
 pub struct Session {
@@ -120,6 +131,66 @@ impl Session {
         wanted: &[(StorePath, String)],
     ) -> Result<Plan, Failure> {
         Ok(self.with_realiser(building, derivations, |realiser| realiser.plan(wanted))?)
+    }
+
+    /// Realises what is wanted, builds it once more, or all that it is built from too, and compares. Gives what came out for
+    /// each derivation, those before others that these are inputs of.
+    pub fn check(
+        &self,
+        building: &Building,
+        derivations: &Derivations,
+        wanted: &[(StorePath, String)],
+        depth: CheckDepth,
+        check: &Check<'_>,
+    ) -> Result<Vec<Result<Checked, RealiseError>>, Failure> {
+        let paths = self.realise(building, derivations, wanted)?;
+        self.wait_for_another_second(&paths);
+        let results = self.with_realiser(building, derivations, |realiser| {
+            let unique: BTreeSet<StorePath> = wanted.iter().map(|(path, _)| path.clone()).collect();
+            let unique: Vec<StorePath> = unique.into_iter().collect();
+            let list = match depth {
+                CheckDepth::LastStep => unique,
+                CheckDepth::ToTheSeed => realiser.all_below(&unique)?,
+            };
+            (realiser.events)(sx_store::Event::Planned(list.len()));
+            let results: Vec<Mutex<Option<_>>> = list.iter().map(|_| Mutex::new(None)).collect();
+            let next = AtomicUsize::new(0);
+            std::thread::scope(|scope| {
+                for _ in 0..realiser.jobs.clamp(1, list.len().max(1)) {
+                    scope.spawn(|| {
+                        loop {
+                            let number = next.fetch_add(1, Ordering::Relaxed);
+                            let Some(path) = list.get(number) else { break };
+                            let result = realiser.check(path, check);
+                            *results[number].lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+                        }
+                    });
+                }
+            });
+            let results = results.into_iter();
+            let results = results
+                .filter_map(|result| result.into_inner().unwrap_or_else(PoisonError::into_inner))
+                .collect();
+            Ok(results)
+        });
+        self.progress.clear();
+        if self.cancelled.load(Ordering::Relaxed) {
+            return Err(Failure::new(Kind::Interrupted, "interrupted"));
+        }
+        results.map_err(|error: RealiseError| error.into())
+    }
+
+    /// Builds that are compared begin in different seconds, or a time that one of them wrote down might not be seen.
+    fn wait_for_another_second(&self, paths: &[StorePath]) {
+        let moved_in = |path: &StorePath| {
+            let found = std::fs::symlink_metadata(self.store.location(path)).ok()?;
+            Some(found.ctime())
+        };
+        let Some(newest) = paths.iter().filter_map(moved_in).max() else { return };
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        if i64::try_from(now.as_secs()).is_ok_and(|second| second == newest) {
+            std::thread::sleep(Duration::from_secs(1) - Duration::from_nanos(now.subsec_nanos().into()));
+        }
     }
 
     fn with_realiser<T>(

@@ -1,9 +1,9 @@
 //! Builds one resolved derivation: sandbox or builtin, then its outputs into the store.
 
-use crate::object::{self, ObjectError};
+use crate::object::{self, Contents, ObjectError};
 use crate::pin;
 use crate::realise::{Event, FailedBuilds, Failure, Realiser};
-use crate::sandbox::{self, Exit, Sandbox};
+use crate::sandbox::{self, Conditions, Exit, Sandbox};
 use crate::scan::{DigestText, Wanted};
 use crate::store::{New, RemoveOnDrop, StoreError, digest_text, digest_texts};
 use bstr::{BString, ByteSlice};
@@ -56,7 +56,9 @@ pub(crate) fn build(
     let store = realiser.store;
     let folder = store.new_build_folder()?;
     let _removed_at_the_end = RemoveOnDrop(folder.clone());
-    let built = build_in(realiser, derivation, path, original, folder.clone());
+    let build = Build::new(realiser, derivation, path, original)?;
+    let places = build.run(&folder, &Surroundings::usual(realiser), &store.log(path));
+    let built = places.and_then(|places| build.outputs(&places));
     if built.is_err() && realiser.failed_builds == FailedBuilds::Keep && folder.exists() {
         let kept = store.keep_failed(&folder, original)?;
         (realiser.events)(Event::Kept { derivation: original, folder: &kept });
@@ -64,168 +66,173 @@ pub(crate) fn build(
     built
 }
 
-fn build_in(
-    realiser: &Realiser<'_>,
-    derivation: &Derivation,
-    path: &StorePath,
-    original: &StorePath,
-    folder: PathBuf,
-) -> Result<BTreeMap<String, StorePath>, Failure> {
-    let store = realiser.store;
-    let inputs = store.closure(&derivation.input_sources)?;
-    let mut scratch = BTreeMap::new();
-    for output in derivation.outputs.keys() {
-        scratch.insert(output.clone(), path.placeholder(output).map_err(StoreError::from)?);
+/// What a builder finds that its derivation doesn't say.
+pub(crate) struct Surroundings {
+    /// What it is told to use.
+    pub(crate) cores: usize,
+    /// Variables beside those that every builder finds.
+    pub(crate) environment: BTreeMap<BString, BString>,
+    pub(crate) conditions: Conditions,
+}
+
+impl Surroundings {
+    pub(crate) fn usual(realiser: &Realiser<'_>) -> Self {
+        Self { cores: realiser.cores, environment: BTreeMap::new(), conditions: Conditions::default() }
     }
-    let places = match derivation.builder.strip_prefix(b"builtin:") {
-        Some(name) => {
-            let name = name.to_str_lossy();
-            let place = run_builtin(realiser, derivation, path, original, &name, &inputs, &folder)?;
-            BTreeMap::from([("out".to_owned(), place)])
-        }
-        None => run_sandboxed(realiser, derivation, path, original, &inputs, &scratch, folder)?,
-    };
-    let take = Take { realiser, derivation, path, original, inputs: &inputs, scratch: &scratch };
-    take.outputs(&places)
 }
 
-fn run_builtin(
-    realiser: &Realiser<'_>,
-    derivation: &Derivation,
-    path: &StorePath,
-    original: &StorePath,
-    name: &str,
-    inputs: &BTreeSet<StorePath>,
-    folder: &Path,
-) -> Result<PathBuf, Failure> {
-    if !derivation.outputs.keys().eq(["out"]) {
-        return Err(Failure::BuiltinOutputs);
-    }
-    let builtin = realiser.builtins.get(name).ok_or_else(|| Failure::UnknownBuiltin {
-        name: name.into(),
-        known: realiser.builtins.keys().map(ToString::to_string).collect(),
-    })?;
-    crate::store::make_folder(folder, 0o700).map_err(StoreError::io("make", folder))?;
-    let output = folder.join("out");
-    let locate = |text: &str| {
-        let path = StorePath::parse(text).ok()?;
-        inputs.contains(&path).then(|| realiser.store.location(&path))
-    };
-    let log = std::sync::Mutex::new(Log::create(realiser, path)?);
-    let print = |line: &str| {
-        let mut log = log.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        log.add(line.as_bytes());
-        log.add(b"\n");
-        (realiser.events)(Event::Output { derivation: original, bytes: format!("{line}\n").as_bytes() });
-    };
-    let task = Task {
-        derivation,
-        original,
-        locate: &locate,
-        output: &output,
-        downloads: realiser.store.folder().join("downloads"),
-        print: &print,
-        cancelled: realiser.cancelled,
-    };
-    builtin.run(&task).map_err(Failure::Builtin)?;
-    Ok(output)
-}
-
-/// Runs the program and tells where each output lies.
-fn run_sandboxed(
-    realiser: &Realiser<'_>,
-    derivation: &Derivation,
-    path: &StorePath,
-    original: &StorePath,
-    inputs: &BTreeSet<StorePath>,
-    scratch: &BTreeMap<String, StorePath>,
-    folder: PathBuf,
-) -> Result<BTreeMap<String, PathBuf>, Failure> {
-    let own = |text: &BString| {
-        let mut text = text.clone();
-        for (output, path) in scratch {
-            let placeholder = own_output(output);
-            if text.contains_str(&placeholder) {
-                text = text.replace(placeholder, path.to_string()).into();
-            }
-        }
-        text
-    };
-    let mut environment = base_environment(realiser.cores);
-    environment.extend(derivation.environment.iter().map(|(name, value)| (name.clone(), own(value))));
-    environment.extend(scratch.iter().map(|(name, path)| (name.as_str().into(), path.to_string().into())));
-    let sandbox = Sandbox {
-        folder,
-        inputs: inputs.iter().map(|path| (path.clone(), realiser.store.location(path))).collect(),
-        program: own(&derivation.builder),
-        arguments: derivation.arguments.iter().map(own).collect(),
-        environment,
-        limits: realiser.limits,
-    };
-    let mut log = Log::create(realiser, path)?;
-    let exit = sandbox::run(&sandbox, realiser.cancelled, |bytes| {
-        log.add(bytes);
-        (realiser.events)(Event::Output { derivation: original, bytes });
-    });
-    let exit = exit.map_err(|reason| Failure::Sandbox { reason, tail: log.tail(), log: log.path.clone() })?;
-    if exit != Exit::Code(0) {
-        return Err(Failure::Builder { exit, tail: log.tail(), log: log.path });
-    }
-    refuse_strangers(&sandbox, inputs, scratch)?;
-    Ok(scratch.iter().map(|(output, path)| (output.clone(), sandbox.output(path))).collect())
-}
-
-/// What every builder finds set. What the derivation sets itself comes over it.
-fn base_environment(cores: usize) -> BTreeMap<BString, BString> {
-    let build = sandbox::BUILD_FOLDER;
-    let mut environment: BTreeMap<BString, BString> =
-        ["TMPDIR", "TEMPDIR", "TMP", "TEMP", "PWD", "NIX_BUILD_TOP"]
-            .map(|name| (name.into(), build.into()))
-            .into();
-    for (name, value) in [
-        // Programs that insist on them shall fail rather than find something.
-        ("HOME", "/homeless-shelter"),
-        ("PATH", "/path-not-set"),
-        ("NIX_STORE", STORE_FOLDER),
-        ("TERM", "xterm-256color"),
-    ] {
-        environment.insert(name.into(), value.into());
-    }
-    environment.insert("NIX_BUILD_CORES".into(), cores.to_string().into());
-    environment
-}
-
-/// Refuses anything in the builder's `/sx/store` that is neither input nor output.
-fn refuse_strangers(
-    sandbox: &Sandbox,
-    inputs: &BTreeSet<StorePath>,
-    scratch: &BTreeMap<String, StorePath>,
-) -> Result<(), Failure> {
-    let expected: BTreeSet<String> =
-        inputs.iter().chain(scratch.values()).map(StorePath::base_name).collect();
-    let store = sandbox.store();
-    let failed = StoreError::io("read", &store);
-    let entries =
-        std::fs::read_dir(&store).and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(failed)?;
-    let strange = entries
-        .into_iter()
-        .map(|entry| entry.file_name())
-        .find(|name| name.to_str().is_none_or(|name| !expected.contains(name)));
-    strange.map_or(Ok(()), |name| Err(Failure::StrangeOutput(format!("{STORE_FOLDER}/{}", name.display()))))
-}
-
-/// Takes the outputs of one build into the store.
-struct Take<'a> {
+/// One derivation with all that its build needs.
+pub(crate) struct Build<'a> {
     realiser: &'a Realiser<'a>,
     derivation: &'a Derivation,
     path: &'a StorePath,
     original: &'a StorePath,
-    inputs: &'a BTreeSet<StorePath>,
-    scratch: &'a BTreeMap<String, StorePath>,
+    /// What the builder has in view.
+    pub(crate) inputs: BTreeSet<StorePath>,
+    /// The path that each output has while it is made.
+    scratch: BTreeMap<String, StorePath>,
 }
 
-impl Take<'_> {
+impl<'a> Build<'a> {
+    pub(crate) fn new(
+        realiser: &'a Realiser<'a>,
+        derivation: &'a Derivation,
+        path: &'a StorePath,
+        original: &'a StorePath,
+    ) -> Result<Self, Failure> {
+        let inputs = realiser.store.closure(&derivation.input_sources)?;
+        let mut scratch = BTreeMap::new();
+        for output in derivation.outputs.keys() {
+            scratch.insert(output.clone(), path.placeholder(output).map_err(StoreError::from)?);
+        }
+        Ok(Self { realiser, derivation, path, original, inputs, scratch })
+    }
+
+    /// Runs the builder in `folder`, which isn't there yet. Tells where each output lies.
+    pub(crate) fn run(
+        &self,
+        folder: &Path,
+        surroundings: &Surroundings,
+        log: &Path,
+    ) -> Result<BTreeMap<String, PathBuf>, Failure> {
+        let log = Log::create(log)?;
+        match self.derivation.builder.strip_prefix(b"builtin:") {
+            Some(name) => {
+                let place = self.run_builtin(&name.to_str_lossy(), folder, log)?;
+                Ok(BTreeMap::from([("out".to_owned(), place)]))
+            }
+            None => self.run_sandboxed(folder, surroundings, log),
+        }
+    }
+
+    fn run_builtin(&self, name: &str, folder: &Path, log: Log) -> Result<PathBuf, Failure> {
+        let Self { realiser, derivation, original, inputs, .. } = self;
+        if !derivation.outputs.keys().eq(["out"]) {
+            return Err(Failure::BuiltinOutputs);
+        }
+        let builtin = realiser.builtins.get(name).ok_or_else(|| Failure::UnknownBuiltin {
+            name: name.into(),
+            known: realiser.builtins.keys().map(ToString::to_string).collect(),
+        })?;
+        crate::store::make_folder(folder, 0o700).map_err(StoreError::io("make", folder))?;
+        let output = folder.join("out");
+        let locate = |text: &str| {
+            let path = StorePath::parse(text).ok()?;
+            inputs.contains(&path).then(|| realiser.store.location(&path))
+        };
+        let log = std::sync::Mutex::new(log);
+        let print = |line: &str| {
+            let mut log = log.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            log.add(line.as_bytes());
+            log.add(b"\n");
+            (realiser.events)(Event::Output { derivation: original, bytes: format!("{line}\n").as_bytes() });
+        };
+        let task = Task {
+            derivation,
+            original,
+            locate: &locate,
+            output: &output,
+            downloads: realiser.store.folder().join("downloads"),
+            print: &print,
+            cancelled: realiser.cancelled,
+        };
+        builtin.run(&task).map_err(Failure::Builtin)?;
+        Ok(output)
+    }
+
+    fn run_sandboxed(
+        &self,
+        folder: &Path,
+        surroundings: &Surroundings,
+        mut log: Log,
+    ) -> Result<BTreeMap<String, PathBuf>, Failure> {
+        let Self { realiser, derivation, original, inputs, scratch, .. } = self;
+        let own = |text: &BString| {
+            let mut text = text.clone();
+            for (output, path) in scratch {
+                let placeholder = own_output(output);
+                if text.contains_str(&placeholder) {
+                    text = text.replace(placeholder, path.to_string()).into();
+                }
+            }
+            text
+        };
+        let mut environment = base_environment(surroundings.cores);
+        environment.extend(surroundings.environment.clone());
+        environment.extend(derivation.environment.iter().map(|(name, value)| (name.clone(), own(value))));
+        environment
+            .extend(scratch.iter().map(|(name, path)| (name.as_str().into(), path.to_string().into())));
+        let sandbox = Sandbox {
+            folder: folder.into(),
+            inputs: inputs.iter().map(|path| (path.clone(), realiser.store.location(path))).collect(),
+            program: own(&derivation.builder),
+            arguments: derivation.arguments.iter().map(own).collect(),
+            environment,
+            limits: realiser.limits,
+            conditions: surroundings.conditions.clone(),
+        };
+        let exit = sandbox::run(&sandbox, realiser.cancelled, |bytes| {
+            log.add(bytes);
+            (realiser.events)(Event::Output { derivation: original, bytes });
+        });
+        let exit =
+            exit.map_err(|reason| Failure::Sandbox { reason, tail: log.tail(), log: log.path.clone() })?;
+        if exit != Exit::Code(0) {
+            return Err(Failure::Builder { exit, tail: log.tail(), log: log.path });
+        }
+        self.refuse_strangers(&sandbox)?;
+        Ok(scratch.iter().map(|(output, path)| (output.clone(), sandbox.output(path))).collect())
+    }
+
+    /// Refuses anything in the builder's `/sx/store` that is neither input nor output.
+    fn refuse_strangers(&self, sandbox: &Sandbox) -> Result<(), Failure> {
+        let expected: BTreeSet<String> =
+            self.inputs.iter().chain(self.scratch.values()).map(StorePath::base_name).collect();
+        let store = sandbox.store();
+        let failed = StoreError::io("read", &store);
+        let entries =
+            std::fs::read_dir(&store).and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(failed)?;
+        let strange = entries
+            .into_iter()
+            .map(|entry| entry.file_name())
+            .find(|name| name.to_str().is_none_or(|name| !expected.contains(name)));
+        strange
+            .map_or(Ok(()), |name| Err(Failure::StrangeOutput(format!("{STORE_FOLDER}/{}", name.display()))))
+    }
+
+    /// Takes the outputs into the store.
     fn outputs(&self, places: &BTreeMap<String, PathBuf>) -> Result<BTreeMap<String, StorePath>, Failure> {
+        self.make_accessible(places)?;
+        let mut taken = BTreeMap::new();
+        for output in self.order(places)? {
+            let path = self.output(&output, &places[&output], &taken)?;
+            taken.insert(output, path);
+        }
+        Ok(taken)
+    }
+
+    /// Lets us read the outputs, which have to be there.
+    pub(crate) fn make_accessible(&self, places: &BTreeMap<String, PathBuf>) -> Result<(), Failure> {
         for (output, place) in places {
             match object::make_accessible(place) {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -234,12 +241,7 @@ impl Take<'_> {
                 done => done.map_err(StoreError::io("read the output", place))?,
             }
         }
-        let mut taken = BTreeMap::new();
-        for output in self.order(places)? {
-            let path = self.output(&output, &places[&output], &taken)?;
-            taken.insert(output, path);
-        }
-        Ok(taken)
+        Ok(())
     }
 
     /// The outputs, each after those that it mentions: their final paths enter its contents.
@@ -275,17 +277,25 @@ impl Take<'_> {
         place: &Path,
         taken: &BTreeMap<String, StorePath>,
     ) -> Result<StorePath, Failure> {
-        let inputs = digest_texts(self.inputs);
-        let replaced = taken.iter().map(|(other, path)| (digest_text(&self.scratch[other]), path));
-        let replaced: BTreeMap<DigestText, &StorePath> = replaced.collect();
-        let wanted = Wanted {
-            references: inputs.keys().copied().collect(),
-            replacements: replaced.iter().map(|(scratch, path)| (*scratch, digest_text(path))).collect(),
-            own: Some(digest_text(&self.scratch[output])),
-        };
         let name = output_name(&self.derivation.name, output);
         let store = self.realiser.store;
-        let new = store.copy_in(place, &wanted, None).map_err(|error| match error {
+        let (new, references) = self.copy_in(output, place, taken)?;
+        self.check_pin(output, place, &new, &references)?;
+        let names = [self.path, self.original].map(|path| (path.clone(), output.to_owned()));
+        let derivations = [(self.path.clone(), self.derivation.encode())];
+        Ok(store.commit(new, &name, references, &names, &derivations)?)
+    }
+
+    /// Copies an output into the store, not valid yet, with `taken` in place of the outputs that it mentions. Gives what it
+    /// refers to as well.
+    pub(crate) fn copy_in(
+        &self,
+        output: &str,
+        place: &Path,
+        taken: &BTreeMap<String, StorePath>,
+    ) -> Result<(New, BTreeSet<StorePath>), Failure> {
+        let wanted = self.wanted(output, taken);
+        let new = self.realiser.store.copy_in(place, &wanted, None).map_err(|error| match error {
             StoreError::Object(ObjectError::BadKind { path, kind }) => {
                 let below = Path::new(&path).strip_prefix(place).map(|below| below.display().to_string());
                 let path = below.ok().filter(|below| !below.is_empty()).unwrap_or_else(|| ".".into());
@@ -293,13 +303,38 @@ impl Take<'_> {
             }
             other => other.into(),
         })?;
-        let found = new.contents().references.iter();
-        let references: BTreeSet<StorePath> =
-            found.map(|text| (*inputs.get(text).unwrap_or_else(|| &replaced[text])).clone()).collect();
-        self.check_pin(output, place, &new, &references)?;
-        let names = [self.path, self.original].map(|path| (path.clone(), output.to_owned()));
-        let derivations = [(self.path.clone(), self.derivation.encode())];
-        Ok(store.commit(new, &name, references, &names, &derivations)?)
+        let references = self.references(new.contents(), taken);
+        Ok((new, references))
+    }
+
+    /// The path that an output would have in the store, which it isn't taken into.
+    pub(crate) fn path_of(
+        &self,
+        output: &str,
+        place: &Path,
+        taken: &BTreeMap<String, StorePath>,
+    ) -> Result<StorePath, Failure> {
+        let contents = object::read(place, &self.wanted(output, taken), None).map_err(StoreError::from)?;
+        let references = self.references(&contents, taken);
+        Ok(contents.store_path(&output_name(&self.derivation.name, output), &references)?)
+    }
+
+    /// What is looked for in an output.
+    fn wanted(&self, output: &str, taken: &BTreeMap<String, StorePath>) -> Wanted {
+        let replaced =
+            taken.iter().map(|(other, path)| (digest_text(&self.scratch[other]), digest_text(path)));
+        Wanted {
+            references: digest_texts(&self.inputs).into_keys().collect(),
+            replacements: replaced.collect(),
+            own: Some(digest_text(&self.scratch[output])),
+        }
+    }
+
+    /// The paths of what was found in an output.
+    fn references(&self, contents: &Contents, taken: &BTreeMap<String, StorePath>) -> BTreeSet<StorePath> {
+        let mut known = digest_texts(&self.inputs);
+        known.extend(taken.iter().map(|(other, path)| (digest_text(&self.scratch[other]), path)));
+        contents.references.iter().map(|text| known[text].clone()).collect()
     }
 
     /// Compares an output that is known in advance with what came out.
@@ -331,6 +366,26 @@ impl Take<'_> {
     }
 }
 
+/// What every builder finds set. What the derivation sets itself comes over it.
+fn base_environment(cores: usize) -> BTreeMap<BString, BString> {
+    let build = sandbox::BUILD_FOLDER;
+    let mut environment: BTreeMap<BString, BString> =
+        ["TMPDIR", "TEMPDIR", "TMP", "TEMP", "PWD", "NIX_BUILD_TOP"]
+            .map(|name| (name.into(), build.into()))
+            .into();
+    for (name, value) in [
+        // Programs that insist on them shall fail rather than find something.
+        ("HOME", "/homeless-shelter"),
+        ("PATH", "/path-not-set"),
+        ("NIX_STORE", STORE_FOLDER),
+        ("TERM", "xterm-256color"),
+    ] {
+        environment.insert(name.into(), value.into());
+    }
+    environment.insert("NIX_BUILD_CORES".into(), cores.to_string().into());
+    environment
+}
+
 /// A builder's output: whole in a file, its last lines in memory.
 struct Log {
     path: PathBuf,
@@ -339,10 +394,9 @@ struct Log {
 }
 
 impl Log {
-    fn create(realiser: &Realiser<'_>, derivation: &StorePath) -> Result<Self, Failure> {
-        let path = realiser.store.log(derivation);
-        let file = File::create(&path).map_err(StoreError::io("write the log", &path))?;
-        Ok(Self { path, file, tail: Vec::new() })
+    fn create(path: &Path) -> Result<Self, Failure> {
+        let file = File::create(path).map_err(StoreError::io("write the log", path))?;
+        Ok(Self { path: path.into(), file, tail: Vec::new() })
     }
 
     fn add(&mut self, bytes: &[u8]) {

@@ -8,8 +8,10 @@
 
 mod audit;
 pub mod build;
+pub mod check;
 pub mod collect;
 pub mod database;
+pub mod difference;
 pub mod hex0;
 mod inspect;
 pub mod lock;

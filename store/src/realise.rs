@@ -347,7 +347,7 @@ impl Realiser<'_> {
         Ok((graph, realised))
     }
 
-    fn derivation(&self, path: &StorePath) -> Result<Derivation, Failure> {
+    pub(crate) fn derivation(&self, path: &StorePath) -> Result<Derivation, Failure> {
         if let Some(derivation) = self.derivations.get(path) {
             return Ok(derivation.clone());
         }
@@ -515,7 +515,10 @@ fn give_up(state: &mut MutexGuard<'_, State>, graph: &Graph, number: usize) {
 }
 
 /// Replaces the outputs of other derivations by what they were realised to.
-fn resolve(derivation: &Derivation, realised: &BTreeMap<StorePath, Outputs>) -> Result<Derivation, Failure> {
+pub(crate) fn resolve(
+    derivation: &Derivation,
+    realised: &BTreeMap<StorePath, Outputs>,
+) -> Result<Derivation, Failure> {
     let mut resolved = derivation.clone();
     let mut replacements = Vec::new();
     for (input, outputs) in std::mem::take(&mut resolved.input_derivations) {

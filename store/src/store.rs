@@ -356,6 +356,16 @@ impl New {
     pub(crate) const fn contents(&self) -> &Contents {
         &self.copied.contents
     }
+
+    /// Where it lies by now.
+    pub(crate) fn location(&self) -> &Path {
+        &self.guard.0
+    }
+
+    /// Writes `path`'s digest wherever the tree mentions itself.
+    pub(crate) fn fill_in(&self, path: &StorePath) -> Result<(), StoreError> {
+        Ok(self.copied.fill_in(path)?)
+    }
 }
 
 /// Deletes a tree when it is dropped.

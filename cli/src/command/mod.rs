@@ -1,5 +1,6 @@
 //! The verbs, and the options that they share.
 
+mod check;
 mod completions;
 mod doc;
 mod eval;
@@ -40,7 +41,7 @@ pub struct Arguments {
     verb: Verb,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 success, 2 usage or configuration, 3 the expression, 4 a source, 5 a build, \
+const EXIT_CODES: &str = "Exit codes: 0 success, 1 the answer is no, 2 usage or configuration, 3 the expression, 4 a source, 5 a build, \
                           6 the host or the store, 7 a damaged store, 130 interrupted";
 
 #[derive(Debug, Subcommand)]
@@ -49,6 +50,7 @@ enum Verb {
     Repl(repl::Arguments),
     Doc(doc::Arguments),
     Realise(realise::Arguments),
+    Check(check::Arguments),
     Export(Box<export::Arguments>),
     Push(Box<push::Arguments>),
     Pull(pull::Arguments),
@@ -153,6 +155,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Verb::Repl(arguments) => repl::run(&Session::new(&general)?, &arguments),
         Verb::Doc(arguments) => doc::run(&arguments),
         Verb::Realise(arguments) => realise::run(&Session::new(&general)?, &arguments),
+        Verb::Check(arguments) => check::run(&Session::new(&general)?, &arguments),
         Verb::Export(arguments) => export::run(&Session::new(&general)?, &arguments),
         Verb::Push(arguments) => push::run(&Session::new(&general)?, &arguments),
         Verb::Pull(arguments) => pull::run(&Session::new(&general)?, &arguments),

@@ -15,6 +15,9 @@ pub struct Arguments {
     target: Target,
     #[command(flatten)]
     building: Building,
+    /// Build it once more, with other surroundings, and compare: what `sx check` does
+    #[arg(long, conflicts_with = "dry_run")]
+    check: bool,
     /// Print JSON: the derivation, each output's store path, and where it lies on disk
     #[arg(long)]
     json: bool,
@@ -52,6 +55,9 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
     }
     if let (Some(name), [path]) = (&arguments.root, &paths[..]) {
         session.store().add_root(name, path)?;
+    }
+    if arguments.check {
+        super::check::check_realised(session, &arguments.building, &derivations, &wanted)?;
     }
     if !arguments.json {
         let lines: Vec<String> = paths.iter().map(ToString::to_string).collect();

@@ -20,13 +20,14 @@
 //! 3. When the builder ends, the first process ends, and the kernel kills whatever is left before the parent is told.
 
 mod process;
+mod reversed;
 mod seccomp;
 mod view;
 
 pub use process::run;
 
 use bstr::BString;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 use sx_derivation::StorePath;
@@ -55,6 +56,57 @@ pub struct Sandbox {
     pub environment: BTreeMap<BString, BString>,
     /// When to give up.
     pub limits: Limits,
+    /// What else it finds.
+    pub conditions: Conditions,
+}
+
+/// What a builder finds that no derivation says. Builds have the default; [`crate::check`] changes it on purpose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conditions {
+    /// Name of the host.
+    pub host_name: &'static str,
+    /// Bits that the modes of new files don't get.
+    pub umask: u32,
+    /// How far the clocks ahead are that count from the machine's start. The time of day is the host's: no namespace has
+    /// one of its own.
+    pub clocks_ahead: Option<Duration>,
+    /// Which processors it may use.
+    pub processors: Processors,
+    /// Where its working files are: folders of a file system in memory list their files in another order.
+    pub working_files: WorkingFiles,
+    /// Inputs of which it sees copies whose folders list their files in the opposite order. Folders only.
+    pub reversed: BTreeSet<StorePath>,
+}
+
+impl Default for Conditions {
+    fn default() -> Self {
+        Self {
+            host_name: "localhost",
+            umask: 0o022,
+            clocks_ahead: None,
+            processors: Processors::All,
+            working_files: WorkingFiles::OnDisk,
+            reversed: BTreeSet::new(),
+        }
+    }
+}
+
+/// Which processors a builder may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Processors {
+    /// As many as sx may.
+    All,
+    /// One of them.
+    One,
+}
+
+/// Where a builder's working files are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorkingFiles {
+    /// In the store's file system.
+    OnDisk,
+    /// In memory.
+    InMemory,
 }
 
 /// When a build is stopped from outside.

@@ -6,8 +6,10 @@
 
 #![expect(unsafe_code, reason = "the calls between clone and exec have no safe wrapper")]
 
+use super::reversed::{Entry, Kind, Reversed};
 use super::view::{self, Mount, Outside};
-use super::{BUILD_FOLDER, BUILD_GROUP, BUILD_USER, Exit, Sandbox, SandboxError};
+use super::{BUILD_FOLDER, BUILD_GROUP, BUILD_USER, Exit, Processors, Sandbox, SandboxError};
+use crate::object::MODIFICATION_TIME;
 use bstr::BString;
 use libc::{c_char, c_int, c_long, c_ulong, pid_t};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -23,6 +25,9 @@ use std::time::{Duration, Instant};
 /// How often a running build looks whether it was called off.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
+/// A namespace of clocks, for children of who asks for it.
+const CLONE_NEWTIME: c_int = 0x80;
+
 /// Descriptors that a builder may open.
 const MAX_OPEN_FILES: u64 = 4096;
 
@@ -31,11 +36,13 @@ const MAX_OPEN_FILES: u64 = 4096;
 #[repr(i32)]
 enum Stage {
     Network,
+    Clocks,
     HostName,
     Private,
     Mount,
     Pivot,
     Identity,
+    Copies,
     Limits,
     Rights,
     Filter,
@@ -45,13 +52,15 @@ enum Stage {
     Exited,
 }
 
-const STAGES: [(Stage, &str); 12] = [
+const STAGES: [(Stage, &str); 14] = [
     (Stage::Network, "bring up the loopback interface"),
+    (Stage::Clocks, "set the clocks ahead"),
     (Stage::HostName, "set the host name"),
     (Stage::Private, "make the mounts private"),
     (Stage::Mount, "mount"),
     (Stage::Pivot, "change the root"),
     (Stage::Identity, "become the build user"),
+    (Stage::Copies, "copy the inputs into memory"),
     (Stage::Limits, "set the resource limits"),
     (Stage::Rights, "give up rights"),
     (Stage::Filter, "install the filter of system calls"),
@@ -71,6 +80,12 @@ struct Plan {
     environment: Vec<*const c_char>,
     _strings: Vec<CString>,
     becomes_other: bool,
+    host_name: &'static str,
+    umask: libc::mode_t,
+    /// Lines for the kernel that say how far clocks are ahead.
+    clocks: Option<CString>,
+    processors: Processors,
+    reversed: Option<Reversed>,
     filter: Vec<libc::sock_filter>,
     go: RawFd,
     log: RawFd,
@@ -85,7 +100,13 @@ pub fn run(
     mut output: impl FnMut(&[u8]),
 ) -> Result<Exit, SandboxError> {
     let outside = view::outside();
-    let mounts = view::make(sandbox, outside)?;
+    let (mounts, reversed) = view::make(sandbox, outside)?;
+    let conditions = &sandbox.conditions;
+    let ahead = conditions.clocks_ahead.map(|ahead| {
+        let seconds = ahead.as_secs();
+        let lines = format!("monotonic {seconds} 0\nboottime {seconds} 0\n");
+        CString::new(lines).expect("words and numbers have no zero byte")
+    });
     let pipe =
         || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(|e| enter("make a pipe", e));
     let ((go_read, go_write), (log_read, log_write), (status_read, status_write)) =
@@ -115,6 +136,11 @@ pub fn run(
         // Their texts stay where they are when the vectors move.
         _strings: arguments.into_iter().chain(variables).collect(),
         becomes_other: outside.is_other,
+        host_name: conditions.host_name,
+        umask: conditions.umask,
+        clocks: ahead,
+        processors: conditions.processors,
+        reversed,
         filter: super::seccomp::filter(),
         go: go_read.as_raw_fd(),
         log: log_write.as_raw_fd(),
@@ -306,13 +332,21 @@ fn first_process(plan: &Plan) -> ! {
     close_all_but([plan.go, plan.log, plan.status]);
     wait_for_go(plan);
     bring_up_loopback(plan);
-    let name = b"localhost";
+    set_clocks(plan);
+    let name = plan.host_name;
     // SAFETY: the name is as long as said.
     check(plan, Stage::HostName, 0, unsafe { libc::sethostname(name.as_ptr().cast(), name.len()) });
+    let originals = open_originals(plan);
     mount_all(plan);
     pivot(plan);
     if plan.becomes_other {
         become_build_user(plan);
+    }
+    if let Some(reversed) = &plan.reversed {
+        // As the build user, whose the file system in memory is; it is all in view by now but the originals.
+        copy_reversed(plan, reversed, originals);
+        // SAFETY: ours, and not used any more.
+        unsafe { libc::close(originals) };
     }
     set_limits(plan);
     give_up_rights(plan);
@@ -379,6 +413,138 @@ fn bring_up_loopback(plan: &Plan) {
     unsafe { libc::close(socket) };
 }
 
+/// Makes clocks for the builder, which is a child: this process keeps the host's.
+fn set_clocks(plan: &Plan) {
+    let Some(lines) = &plan.clocks else { return };
+    // SAFETY: plain numbers.
+    check(plan, Stage::Clocks, 0, unsafe { libc::unshare(CLONE_NEWTIME) });
+    // SAFETY: the string ends in a zero byte.
+    let file = unsafe { libc::open(c"/proc/self/timens_offsets".as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC) };
+    check(plan, Stage::Clocks, 1, file);
+    let bytes = lines.as_bytes();
+    // SAFETY: the bytes are as many as said.
+    check(plan, Stage::Clocks, 2, unsafe { libc::write(file, bytes.as_ptr().cast(), bytes.len()) } as c_long);
+    // SAFETY: the file is ours.
+    unsafe { libc::close(file) };
+}
+
+/// Opens the folder of the originals while its path leads there; -1 if there are none.
+fn open_originals(plan: &Plan) -> RawFd {
+    let Some(reversed) = &plan.reversed else { return -1 };
+    let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC;
+    // SAFETY: the string ends in a zero byte.
+    let folder = unsafe { libc::open(reversed.originals.as_ptr(), flags) };
+    check(plan, Stage::Copies, 0, folder);
+    folder
+}
+
+fn copy_reversed(plan: &Plan, reversed: &Reversed, originals: RawFd) {
+    // SAFETY: plain numbers.
+    unsafe { libc::umask(0) };
+    let Some(first) = reversed.objects.first() else { return };
+    let lists_newest_first = lists_newest_first(plan, first);
+    for folder in &reversed.folders {
+        for position in 0..folder.entries.len() {
+            let last = folder.entries.len() - 1;
+            let position = if lists_newest_first { position } else { last - position };
+            copy_entry(plan, &folder.entries[position], originals);
+        }
+    }
+    // Only now, since making files in a folder sets its time.
+    for folder in &reversed.folders {
+        // SAFETY: the string ends in a zero byte.
+        check(plan, Stage::Copies, 1, unsafe { libc::chmod(folder.place.as_ptr(), 0o555) });
+        set_times(plan, libc::AT_FDCWD, &folder.place);
+    }
+    let limits = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
+    for object in &reversed.objects {
+        check(plan, Stage::Copies, 2, set_attributes(object, limits));
+    }
+}
+
+fn copy_entry(plan: &Plan, entry: &Entry, originals: RawFd) {
+    let place = entry.place.as_ptr();
+    match &entry.kind {
+        Kind::Folder => {
+            // SAFETY: the string ends in a zero byte.
+            check(plan, Stage::Copies, 3, unsafe { libc::mkdir(place, 0o755) });
+        }
+        Kind::Link { target } => {
+            // SAFETY: as above.
+            check(plan, Stage::Copies, 4, unsafe { libc::symlink(target.as_ptr(), place) });
+            set_times(plan, libc::AT_FDCWD, &entry.place);
+        }
+        Kind::File { original, mode } => {
+            let flags = libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_CLOEXEC;
+            // SAFETY: as above.
+            let from = unsafe { libc::openat(originals, original.as_ptr(), flags) };
+            check(plan, Stage::Copies, 5, from);
+            let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_CLOEXEC;
+            // SAFETY: as above.
+            let to = unsafe { libc::open(place, flags, *mode) };
+            check(plan, Stage::Copies, 6, to);
+            loop {
+                // SAFETY: both files are ours, and the place in the first is the kernel's to keep.
+                let sent = unsafe { libc::sendfile(to, from, null_mut(), 1 << 30) };
+                check(plan, Stage::Copies, 7, sent as c_long);
+                if sent == 0 {
+                    break;
+                }
+            }
+            set_times(plan, libc::AT_FDCWD, &entry.place);
+            // SAFETY: both are ours.
+            unsafe { libc::close(from) };
+            // SAFETY: as above.
+            unsafe { libc::close(to) };
+        }
+    }
+}
+
+/// Gives a file the times that everything in the store has.
+fn set_times(plan: &Plan, folder: RawFd, place: &CStr) {
+    let time = libc::timespec { tv_sec: MODIFICATION_TIME, tv_nsec: 0 };
+    let times = [time, time];
+    // SAFETY: two times are read during the call; the string ends in a zero byte.
+    let set = unsafe { libc::utimensat(folder, place.as_ptr(), times.as_ptr(), libc::AT_SYMLINK_NOFOLLOW) };
+    check(plan, Stage::Copies, 8, set);
+}
+
+/// Whether a folder in memory lists what was made last first: kernels differ.
+fn lists_newest_first(plan: &Plan, folder: &CStr) -> bool {
+    let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC;
+    // SAFETY: the string ends in a zero byte.
+    let opened = unsafe { libc::open(folder.as_ptr(), flags) };
+    check(plan, Stage::Copies, 9, opened);
+    let (older, newer) = (c"a".as_ptr(), c"b".as_ptr());
+    for name in [older, newer] {
+        // SAFETY: as above.
+        check(plan, Stage::Copies, 10, unsafe { libc::mkdirat(opened, name, 0o755) });
+    }
+    let mut buffer = [0u8; 1024];
+    // SAFETY: the kernel writes at most as many bytes as said.
+    let length = unsafe { libc::syscall(libc::SYS_getdents64, opened, buffer.as_mut_ptr(), buffer.len()) };
+    check(plan, Stage::Copies, 11, length);
+    let (mut at, mut newest_first) = (0, false);
+    // Each entry: number and offset, 8 bytes each; its own length, 2; its type, 1; its name.
+    while at + 20 < length as usize {
+        match buffer[at + 19] {
+            b'b' => {
+                newest_first = true;
+                break;
+            }
+            b'a' => break,
+            _ => at += usize::from(u16::from_ne_bytes([buffer[at + 16], buffer[at + 17]])),
+        }
+    }
+    for name in [older, newer] {
+        // SAFETY: as above.
+        check(plan, Stage::Copies, 12, unsafe { libc::unlinkat(opened, name, libc::AT_REMOVEDIR) });
+    }
+    // SAFETY: ours, and not used any more.
+    unsafe { libc::close(opened) };
+    newest_first
+}
+
 fn mount_all(plan: &Plan) {
     let none = null::<c_char>();
     let (root, private) = (c"/".as_ptr(), libc::MS_REC | libc::MS_PRIVATE);
@@ -397,6 +563,11 @@ fn mount_all(plan: &Plan) {
                 // SAFETY: as above.
                 unsafe { libc::mount(c"proc".as_ptr(), target.as_ptr(), c"proc".as_ptr(), flags, options) }
                     .into()
+            }
+            Mount::Memory { target, options } => {
+                let (kind, flags) = (c"tmpfs".as_ptr(), libc::MS_NOSUID | libc::MS_NODEV);
+                // SAFETY: as above.
+                unsafe { libc::mount(kind, target.as_ptr(), kind, flags, options.as_ptr().cast()) }.into()
             }
             Mount::Attributes { target, attributes } => set_attributes(target, *attributes),
         };
@@ -502,7 +673,10 @@ fn execute(plan: &Plan) -> ! {
         check(plan, Stage::Execute, 0, unsafe { libc::dup2(from, to) });
     }
     // SAFETY: plain numbers.
-    unsafe { libc::umask(0o022) };
+    unsafe { libc::umask(plan.umask) };
+    if plan.processors == Processors::One {
+        keep_one_processor(plan);
+    }
     // The C++ compilers of the bootstrap write other bytes at other addresses.
     // SAFETY: plain numbers.
     check(plan, Stage::Execute, 0, unsafe { libc::personality(libc::ADDR_NO_RANDOMIZE as c_ulong) });
@@ -515,6 +689,24 @@ fn execute(plan: &Plan) -> ! {
     // SAFETY: both arrays end in null and their strings in a zero byte.
     unsafe { libc::execve(plan.program.as_ptr(), arguments, environment) };
     fail(plan, Stage::Execute, 0)
+}
+
+/// Confines this process to the first of the processors that it may use.
+fn keep_one_processor(plan: &Plan) {
+    let mut allowed = [0u64; 128];
+    let size = size_of_val(&allowed);
+    // SAFETY: the kernel writes at most as many bytes as said.
+    let got = unsafe { libc::syscall(libc::SYS_sched_getaffinity, 0, size, allowed.as_mut_ptr()) };
+    check(plan, Stage::Execute, 1, got);
+    let mut is_found = false;
+    for word in &mut allowed {
+        // The lowest bit that is set, in the first word that has one.
+        *word = if is_found { 0 } else { *word & word.wrapping_neg() };
+        is_found |= *word != 0;
+    }
+    // SAFETY: as many bytes are read as said.
+    let set = unsafe { libc::syscall(libc::SYS_sched_setaffinity, 0, size, allowed.as_ptr()) };
+    check(plan, Stage::Execute, 2, set);
 }
 
 fn reset_signals() {

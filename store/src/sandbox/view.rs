@@ -1,6 +1,7 @@
 //! The folders of a sandbox on disk, and the mounts that make them the builder's view.
 
-use super::{BUILD_GROUP, BUILD_USER, Sandbox, SandboxError};
+use super::reversed::{self, Reversed};
+use super::{BUILD_GROUP, BUILD_USER, Sandbox, SandboxError, WorkingFiles};
 use crate::store::make_folder;
 use std::ffi::CString;
 use std::fs::{FileType, Permissions};
@@ -24,6 +25,8 @@ pub(super) enum Mount {
     Bind { source: CString, target: CString },
     /// The builder's own processes.
     Proc { target: CString },
+    /// An empty folder in memory.
+    Memory { target: CString, options: CString },
     /// The mount at `target` gets `MOUNT_ATTR_*` attributes.
     Attributes { target: CString, attributes: u64 },
 }
@@ -69,8 +72,11 @@ fn is_mapped(kind: &str, id: u32) -> bool {
     })
 }
 
-/// Makes the folders below [`Sandbox::folder`] and lists the mounts.
-pub(super) fn make(sandbox: &Sandbox, outside: Outside) -> Result<Vec<Mount>, SandboxError> {
+/// Makes the folders below [`Sandbox::folder`]. Lists the mounts, and what is copied into them.
+pub(super) fn make(
+    sandbox: &Sandbox,
+    outside: Outside,
+) -> Result<(Vec<Mount>, Option<Reversed>), SandboxError> {
     let view = View { root: sandbox.folder.join("root"), outside };
     view.folder(&sandbox.folder, 0o755)?;
     for folder in ["", "build", "tmp", "dev", "dev/shm", "proc", "etc", "sx", "sx/store"] {
@@ -87,13 +93,14 @@ pub(super) fn make(sandbox: &Sandbox, outside: Outside) -> Result<Vec<Mount>, Sa
 
     // The root itself, so that it can be pivoted to and made read-only under the writable folders.
     let mut mounts = vec![bind(&view.root, &view.root)];
-    for (folder, _) in WRITABLE {
+    for (folder, mode) in WRITABLE {
         let path = view.root.join(folder);
+        view.hand_over(&path)?;
+        let in_memory = sandbox.conditions.working_files == WorkingFiles::InMemory && folder != "sx/store";
         mounts.extend([
-            bind(&path, &path),
+            if in_memory { memory(&path, mode) } else { bind(&path, &path) },
             attributes(&path, libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV),
         ]);
-        view.hand_over(&path)?;
     }
     for device in DEVICES {
         let target = view.root.join("dev").join(device);
@@ -102,9 +109,14 @@ pub(super) fn make(sandbox: &Sandbox, outside: Outside) -> Result<Vec<Mount>, Sa
         let limits = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NOEXEC;
         mounts.push(attributes(&target, limits));
     }
+    let mut copied = Vec::new();
     for (path, location) in &sandbox.inputs {
         let target = sandbox.output(path);
-        if view.mount_point(location, &target)? {
+        let is_mounted = view.mount_point(location, &target)?;
+        if is_mounted && sandbox.conditions.reversed.contains(path) && location.is_dir() {
+            mounts.push(memory(&target, 0o755));
+            copied.push((path, location.as_path()));
+        } else if is_mounted {
             mounts.push(bind(location, &target));
             let limits = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
             mounts.push(attributes(&target, limits));
@@ -113,7 +125,7 @@ pub(super) fn make(sandbox: &Sandbox, outside: Outside) -> Result<Vec<Mount>, Sa
     mounts.push(Mount::Proc { target: c_string(&view.root.join("proc")) });
     let limits = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
     mounts.push(attributes(&view.root, limits));
-    Ok(mounts)
+    Ok((mounts, reversed::list(&copied).map_err(failed("list the inputs in", &sandbox.folder))?))
 }
 
 struct View {
@@ -172,6 +184,13 @@ fn failed(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> S
 
 fn bind(source: &Path, target: &Path) -> Mount {
     Mount::Bind { source: c_string(source), target: c_string(target) }
+}
+
+/// In the builder's user namespace, so these are its own numbers.
+fn memory(target: &Path, mode: u32) -> Mount {
+    let options = format!("mode={mode:o},uid={BUILD_USER},gid={BUILD_GROUP}");
+    let options = CString::new(options).expect("numbers have no zero byte");
+    Mount::Memory { target: c_string(target), options }
 }
 
 fn attributes(target: &Path, attributes: u64) -> Mount {

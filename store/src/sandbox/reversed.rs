@@ -1,0 +1,78 @@
+//! Copies of inputs in memory whose folders list their files in the opposite order of what the originals do.
+//!
+//! A file system in memory lists what was made last first, or what was made first, as the kernel's version has it; the
+//! sandbox's first process looks which, and makes files in the order that comes out opposite. Here is only listed what to make.
+
+use super::view::c_string;
+use std::ffi::CString;
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use sx_derivation::StorePath;
+use sx_derivation::store_path::STORE_FOLDER;
+
+/// What to make. All paths of originals are relative to `originals`, all others the builder's.
+#[derive(Debug)]
+pub(super) struct Reversed {
+    /// The folder that the originals lie in.
+    pub(super) originals: CString,
+    /// The copies, each a mount.
+    pub(super) objects: Vec<CString>,
+    /// Folder by folder, each after the one that holds it.
+    pub(super) folders: Vec<Folder>,
+}
+
+/// A folder, and what it holds in the order in which the original lists it.
+#[derive(Debug)]
+pub(super) struct Folder {
+    pub(super) place: CString,
+    pub(super) entries: Vec<Entry>,
+}
+
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) place: CString,
+    pub(super) kind: Kind,
+}
+
+#[derive(Debug)]
+pub(super) enum Kind {
+    Folder,
+    File { original: CString, mode: u32 },
+    Link { target: CString },
+}
+
+/// Lists objects that are folders; `None` if there are none.
+pub(super) fn list(objects: &[(&StorePath, &Path)]) -> io::Result<Option<Reversed>> {
+    let Some(originals) = objects.first().and_then(|(_, location)| location.parent()) else {
+        return Ok(None);
+    };
+    let mut folders = Vec::new();
+    for (path, location) in objects {
+        let mut open = vec![(location.to_path_buf(), PathBuf::from(path.to_string()))];
+        while let Some((original, place)) = open.pop() {
+            let mut entries = Vec::new();
+            for entry in fs::read_dir(&original)? {
+                let entry = entry?;
+                let (original, place) = (entry.path(), place.join(entry.file_name()));
+                let found = entry.file_type()?;
+                let kind = if found.is_dir() {
+                    open.push((original, place.clone()));
+                    Kind::Folder
+                } else if found.is_symlink() {
+                    Kind::Link { target: c_string(&fs::read_link(&original)?) }
+                } else {
+                    let mode = entry.metadata()?.permissions().mode() & 0o777;
+                    let below = original.strip_prefix(originals).unwrap_or(&original);
+                    Kind::File { original: c_string(below), mode }
+                };
+                entries.push(Entry { place: c_string(&place), kind });
+            }
+            folders.push(Folder { place: c_string(&place), entries });
+        }
+    }
+    let objects = objects.iter().map(|(path, _)| c_string(Path::new(&path.to_string()))).collect();
+    debug_assert!(folders.iter().all(|folder| folder.place.as_bytes().starts_with(STORE_FOLDER.as_bytes())));
+    Ok(Some(Reversed { originals: c_string(originals), objects, folders }))
+}
