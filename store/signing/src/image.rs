@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `critical.identity.docker-reference` | `registry/name:tag` |
 //! | `critical.image.docker-manifest-digest` | `sha256:` and 64 digits |
-//! | `critical.type` | `atomic container signature` |
+//! | `critical.type` | `atomic container signature`; in cosign's form `cosign container image signature` |
 //! | `optional` | an empty record; others put a time or a tool's name there, and it proves nothing |
 //!
 //! In a lookaside folder signatures are `name@sha256=<digits>/signature-1`, `-2` and so on without a gap (the name without
@@ -28,6 +28,7 @@ pub const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
 pub const MAX_SIGNATURES: usize = 128;
 
 const KIND: &str = "atomic container signature";
+const COSIGN_KIND: &str = "cosign container image signature";
 
 /// An image by name and content: what a signature must be about to count.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,7 +78,8 @@ pub enum SignatureError {
 #[serde(deny_unknown_fields)]
 struct Document {
     critical: Critical,
-    optional: serde_json::Map<String, serde_json::Value>,
+    /// Nothing in cosign's, if it has nothing to say.
+    optional: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -113,25 +115,48 @@ impl ImageClaim {
         Ok(Self { name, digest: digest.into() })
     }
 
+    /// The manifest's digest.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
     /// The bytes to sign.
     pub fn payload(&self) -> Vec<u8> {
+        self.payload_of(KIND)
+    }
+
+    /// The bytes to sign in cosign's form.
+    pub fn cosign_payload(&self) -> Vec<u8> {
+        self.payload_of(COSIGN_KIND)
+    }
+
+    fn payload_of(&self, kind: &str) -> Vec<u8> {
         let document = Document {
             critical: Critical {
                 identity: Identity { reference: self.name.to_string() },
                 image: Image { digest: self.digest.clone() },
-                r#type: KIND.into(),
+                r#type: kind.into(),
             },
-            optional: serde_json::Map::new(),
+            optional: Some(serde_json::Map::new()),
         };
         serde_json::to_vec(&document).expect("a record of texts is always JSON")
     }
 
     /// Refuses a payload that is about anything else: kind, name, tag and digest must be these.
     pub fn check(&self, payload: &[u8]) -> Result<(), PayloadError> {
+        self.check_of(KIND, payload)
+    }
+
+    /// The same for a payload in cosign's form.
+    pub fn check_cosign(&self, payload: &[u8]) -> Result<(), PayloadError> {
+        self.check_of(COSIGN_KIND, payload)
+    }
+
+    fn check_of(&self, kind: &str, payload: &[u8]) -> Result<(), PayloadError> {
         let Critical { identity, image, r#type } =
             serde_json::from_slice::<Document>(payload).map_err(PayloadError::Json)?.critical;
         for (found, expected) in
-            [(r#type, KIND), (identity.reference, &self.name.to_string()), (image.digest, &self.digest)]
+            [(r#type, kind), (identity.reference, &self.name.to_string()), (image.digest, &self.digest)]
         {
             if found != expected {
                 return Err(PayloadError::Other { found, expected: expected.into() });
@@ -236,7 +261,6 @@ mod tests {
         for other in [
             text.replace("\"type\":", "\"more\":1,\"type\":"),
             text.replace("\"type\":", "\"type\":\"atomic container signature\",\"type\":"),
-            text.replace(",\"optional\":{}", ""),
             text.replace("\"optional\":{}", "\"optional\":1"),
         ] {
             assert!(claim().check(other.as_bytes()).is_err(), "{other}");

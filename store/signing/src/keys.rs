@@ -1,9 +1,12 @@
 //! Trusted keys at one moment, and what becomes of a signature before them.
 
+use crate::cosign::CosignSignature;
 use crate::image::{self, ImageClaim, PayloadError};
 use crate::machine::{Envelope, MachineError, MachineKey};
 use crate::openpgp::{KeyFault, OpenPgpError, PersonKey, PersonSignature};
+use crate::release::{RELEASE_TYPE, Release};
 use crate::statement::{PAYLOAD_TYPE, Statement};
+use data_encoding::BASE64;
 use std::time::SystemTime;
 
 /// The keys of a [trust file](crate::trust) at one moment.
@@ -51,6 +54,12 @@ pub enum Refusal {
     /// It says nothing about who made it.
     #[error("it does not say whose it is")]
     NoIssuer,
+    /// Only keys of one kind are verified in this form.
+    #[error("it is not an Ed25519 signature in base64")]
+    CosignKind,
+    /// None of the keys made it.
+    #[error("it is not a signature of these bytes by an Ed25519 key of anybody in the trust file")]
+    NobodysKey,
     /// The bytes signed were others, or the signature was changed.
     #[error("it is not a signature of these bytes")]
     Bad,
@@ -106,17 +115,47 @@ impl Keys {
 
     /// Verifies a signature over a statement. `.asc` is a detached OpenPGP signature, `.dsse.json` an envelope.
     pub fn check_attestation(&self, file: &str, bytes: &[u8], statement: &Statement) -> Finding {
-        let message = statement.encode();
+        self.check_document(file, bytes, PAYLOAD_TYPE, &statement.encode())
+    }
+
+    /// Verifies a signature over a release file, of either kind.
+    pub fn check_release(&self, file: &str, bytes: &[u8], release: &Release) -> Finding {
+        self.check_document(file, bytes, RELEASE_TYPE, &release.encode())
+    }
+
+    fn check_document(&self, file: &str, bytes: &[u8], payload_type: &str, message: &[u8]) -> Finding {
         let checked = if file.ends_with(".dsse.json") {
-            self.check_envelope(bytes, &message)
+            self.check_envelope(bytes, payload_type, message)
         } else if file.ends_with(".asc") {
             PersonSignature::parse_detached(bytes)
                 .map_err(|error| (None, error.into()))
-                .and_then(|signature| self.check_person(&signature, &message, Subkeys::Accepted))
+                .and_then(|signature| self.check_person(&signature, message, Subkeys::Accepted))
         } else {
             Err((None, Refusal::UnknownKind))
         };
         finding(file, checked)
+    }
+
+    /// Verifies a signature in cosign's form: an Ed25519 key's, over a payload about this image.
+    pub fn check_cosign(&self, name: &str, signature: &CosignSignature, claim: &ImageClaim) -> Finding {
+        let bytes = BASE64.decode(signature.signature.as_bytes()).ok();
+        let bytes = bytes.and_then(|bytes| <[u8; 64]>::try_from(bytes).ok());
+        let check = || {
+            let Some(bytes) = bytes else { return Err((None, Refusal::CosignKind)) };
+            let signed = |trusted: &&TrustedKey| match &trusted.material {
+                Material::Machine(key) => key.has_signed_bytes(&signature.payload, &bytes),
+                Material::Person(_) => false,
+            };
+            // It says nothing about who made it.
+            let Some(trusted) = self.keys.iter().find(signed) else {
+                return Err((None, Refusal::NobodysKey));
+            };
+            match claim.check_cosign(&signature.payload) {
+                Ok(()) => trusted.check_owner(),
+                Err(error) => Err((Some(trusted.owner.clone()), error.into())),
+            }
+        };
+        finding(name, check())
     }
 
     /// Verifies a signature of an image: an inline OpenPGP message about this image.
@@ -132,7 +171,7 @@ impl Keys {
         finding(file, checked)
     }
 
-    fn check_envelope(&self, bytes: &[u8], message: &[u8]) -> Checked {
+    fn check_envelope(&self, bytes: &[u8], payload_type: &str, message: &[u8]) -> Checked {
         let envelope = Envelope::decode(bytes).map_err(|error| (None, error.into()))?;
         let known = self.keys.iter().find_map(|trusted| match &trusted.material {
             Material::Machine(key) if key.fingerprint() == envelope.key => Some((trusted, key)),
@@ -145,7 +184,7 @@ impl Keys {
         if !key.has_signed(&envelope) {
             return refused(Refusal::Bad);
         }
-        if envelope.payload_type != PAYLOAD_TYPE || envelope.payload != message {
+        if envelope.payload_type != payload_type || envelope.payload != message {
             return refused(Refusal::OtherStatement);
         }
         trusted.check_owner()

@@ -95,7 +95,20 @@ impl MachineKey {
     /// Whether the envelope's signature is this key's.
     pub fn has_signed(&self, envelope: &Envelope) -> bool {
         let message = encoded(&envelope.payload_type, &envelope.payload);
-        self.0.verify_strict(&message, &Signature::from_bytes(&envelope.signature)).is_ok()
+        self.has_signed_bytes(&message, &envelope.signature)
+    }
+
+    /// Whether the signature over the bytes themselves is this key's.
+    pub fn has_signed_bytes(&self, bytes: &[u8], signature: &[u8; 64]) -> bool {
+        self.0.verify_strict(bytes, &Signature::from_bytes(signature)).is_ok()
+    }
+
+    /// The key as other tools read it: a PEM file with a `SubjectPublicKeyInfo` (RFC 8410).
+    pub fn to_pem(&self) -> String {
+        // A sequence of the algorithm, 1.3.101.112, and a string of bits; only the key varies.
+        let mut bytes = vec![0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+        bytes.extend(self.0.as_bytes());
+        format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", BASE64.encode(&bytes))
     }
 }
 
@@ -129,6 +142,11 @@ impl MachineSecret {
     /// The public key.
     pub fn public(&self) -> MachineKey {
         MachineKey(self.0.verifying_key())
+    }
+
+    /// Signs the bytes themselves.
+    pub fn sign_bytes(&self, bytes: &[u8]) -> [u8; 64] {
+        self.0.sign(bytes).to_bytes()
     }
 
     /// Signs, and puts it into an envelope.
@@ -217,6 +235,14 @@ mod tests {
                     r#""gQYcKa9IyYB4suDfFblAfEG17o/ATlyP5LzLGdo2CUdDtw4xtERML62KyOHBnRPr9AKagg4lGIDlfKQiikNuDA=="}]}"#,
                 ),
             ]
+        );
+    }
+
+    #[test]
+    fn golden_pem() {
+        assert_eq!(
+            secret().public().to_pem(),
+            "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw=\n-----END PUBLIC KEY-----\n"
         );
     }
 

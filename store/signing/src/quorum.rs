@@ -1,7 +1,7 @@
 //! Whether enough people signed, and what to tell if not.
 //!
 //! People are counted, never signatures, keys or machines: whoever signs twice, with two subkeys, or with two machines,
-//! is one.
+//! is one. Machines, and the makers of their processors, are counted besides where a requirement asks for several.
 
 use crate::keys::Finding;
 use crate::trust::{Requirement, Trust};
@@ -28,6 +28,19 @@ pub struct Tally {
     pub signed: BTreeSet<String>,
     /// Who did not.
     pub missing: BTreeSet<String>,
+    /// What else there must be several of.
+    pub diversities: Vec<Diversity>,
+}
+
+/// Machines, or makers of processors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diversity {
+    /// What is counted.
+    pub of: &'static str,
+    /// How many there must be.
+    pub needed: usize,
+    /// Which there are.
+    pub found: BTreeSet<String>,
 }
 
 impl Verdict {
@@ -39,9 +52,13 @@ impl Verdict {
     ) -> Self {
         let people = people(&findings);
         let tallies = requirements.into_iter().map(|requirement| {
-            Tally::new(&requirement.group, requirement.quorum, trust.members(&requirement.group), &people)
+            let members = trust.members(&requirement.group);
+            let mut tally = Tally::new(&requirement.group, requirement.quorum, members, &people);
+            tally.diversities = diversities(trust, requirement, &findings);
+            tally
         });
-        Self { tallies: tallies.collect(), findings }
+        let tallies = tallies.collect();
+        Self { tallies, findings }
     }
 
     /// Whether there are requirements, and all are met.
@@ -63,13 +80,28 @@ impl Tally {
             quorum,
             signed: members.intersection(people).cloned().collect(),
             missing: members.difference(people).cloned().collect(),
+            diversities: Vec::new(),
         }
     }
 
     /// Whether they are enough.
     pub fn is_met(&self) -> bool {
         self.signed.len() >= self.quorum
+            && self.diversities.iter().all(|diversity| diversity.found.len() >= diversity.needed)
     }
+}
+
+/// Counts machines of members whose signatures count.
+fn diversities(trust: &Trust, requirement: &Requirement, findings: &[Finding]) -> Vec<Diversity> {
+    let members = trust.members(&requirement.group);
+    let owners = findings.iter().filter(|finding| finding.refusal.is_none());
+    let owners = owners.filter_map(|finding| finding.owner.as_ref());
+    let owners = owners.filter(|owner| members.contains(&owner.person));
+    let hosts: BTreeSet<String> = owners.filter_map(|owner| owner.machine.clone()).collect();
+    let vendors = hosts.iter().filter_map(|host| trust.cpu_of(host)).map(str::to_owned).collect();
+    let all = [("hosts", requirement.hosts, hosts), ("CPU vendors", requirement.cpu_vendors, vendors)];
+    let wanted = all.into_iter().filter(|(_, needed, _)| *needed > 0);
+    wanted.map(|(of, needed, found)| Diversity { of, needed, found }).collect()
 }
 
 /// Who signed, whatever the group.
@@ -88,7 +120,11 @@ impl fmt::Display for Tally {
         let (members, found) = (self.signed.len() + self.missing.len(), self.signed.len());
         let Self { quorum, group, .. } = self;
         write!(formatter, "{met}: {quorum} of the {members} in `{group}` must sign, {found} did: ")?;
-        write!(formatter, "signed by {}; not by {}", list(&self.signed), list(&self.missing))
+        write!(formatter, "signed by {}; not by {}", list(&self.signed), list(&self.missing))?;
+        for Diversity { of, needed, found } in &self.diversities {
+            write!(formatter, "; {needed} {of} must have signed, {} did: {}", found.len(), list(found))?;
+        }
+        Ok(())
     }
 }
 

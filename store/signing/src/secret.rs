@@ -1,8 +1,11 @@
-//! A key file of either kind, and what is made with it.
+//! A key of any kind, and what is made with it.
 
+use crate::cosign::CosignSignature;
+use crate::gpg::{GpgError, GpgKey};
 use crate::image::ImageClaim;
 use crate::machine::{MachineError, MachineSecret};
 use crate::openpgp::{OpenPgpError, PersonSecret};
+use crate::release::{RELEASE_TYPE, Release};
 use crate::statement::{PAYLOAD_TYPE, Statement};
 use std::time::SystemTime;
 
@@ -12,6 +15,8 @@ pub enum Secret {
     Person(Box<PersonSecret>),
     /// A machine's, Ed25519.
     Machine(Box<MachineSecret>),
+    /// A person's, that only gpg can use.
+    Gpg(GpgKey),
 }
 
 /// Why a key file can't be used, or not for this.
@@ -23,9 +28,17 @@ pub enum SecretError {
     /// It is no Ed25519 key.
     #[error(transparent)]
     Machine(#[from] MachineError),
-    /// Container tools verify OpenPGP only.
-    #[error("images are signed with OpenPGP keys; this one is Ed25519")]
+    /// gpg gave no signature.
+    #[error(transparent)]
+    Gpg(#[from] GpgError),
+    /// A lookaside folder holds OpenPGP only.
+    #[error(
+        "signatures beside an image are made with OpenPGP keys; this one is Ed25519, which signs in cosign's form"
+    )]
     MachineForImage,
+    /// cosign's form has no OpenPGP.
+    #[error("signatures in cosign's form are made with Ed25519 keys; this one is OpenPGP")]
+    PersonForCosign,
 }
 
 impl Secret {
@@ -40,12 +53,29 @@ impl Secret {
 
     /// Signs a statement. Gives the signature's file name, which is the key's fingerprint, and its bytes.
     pub fn attest(&self, statement: &Statement, now: SystemTime) -> Result<(String, Vec<u8>), SecretError> {
-        let message = statement.encode();
+        self.sign(PAYLOAD_TYPE, &statement.encode(), now)
+    }
+
+    /// Signs a release file, in the same way.
+    pub fn sign_release(&self, release: &Release, now: SystemTime) -> Result<(String, Vec<u8>), SecretError> {
+        self.sign(RELEASE_TYPE, &release.encode(), now)
+    }
+
+    fn sign(
+        &self,
+        payload_type: &str,
+        message: &[u8],
+        now: SystemTime,
+    ) -> Result<(String, Vec<u8>), SecretError> {
         Ok(match self {
-            Self::Person(key) => (format!("{}.asc", key.fingerprint()), key.sign_detached(&message, now)?),
+            Self::Person(key) => (format!("{}.asc", key.fingerprint()), key.sign_detached(message, now)?),
             Self::Machine(key) => {
                 let file = format!("{}.dsse.json", key.public().fingerprint());
-                (file, key.sign(PAYLOAD_TYPE, &message).encode())
+                (file, key.sign(payload_type, message).encode())
+            }
+            Self::Gpg(key) => {
+                let (fingerprint, bytes) = key.sign_detached(message)?;
+                (format!("{fingerprint}.asc"), bytes)
             }
         })
     }
@@ -54,7 +84,16 @@ impl Secret {
     pub fn sign_image(&self, claim: &ImageClaim, now: SystemTime) -> Result<Vec<u8>, SecretError> {
         match self {
             Self::Person(key) => Ok(key.sign_inline(&claim.payload(), now)?),
+            Self::Gpg(key) => Ok(key.sign_inline(&claim.payload())?),
             Self::Machine(_) => Err(SecretError::MachineForImage),
+        }
+    }
+
+    /// Signs an image in cosign's form.
+    pub fn sign_cosign(&self, claim: &ImageClaim) -> Result<CosignSignature, SecretError> {
+        match self {
+            Self::Machine(key) => Ok(CosignSignature::new(claim, key)),
+            Self::Person(_) | Self::Gpg(_) => Err(SecretError::PersonForCosign),
         }
     }
 }

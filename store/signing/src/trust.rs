@@ -10,6 +10,7 @@
 //! [machines.build-1]                    # signs for its person, so it adds nobody to a quorum
 //! person = "alice"
 //! ed25519 = ["…"]
+//! cpu = "AMD"                           # who made its processor, for `cpu-vendors` below
 //!
 //! [groups]
 //! maintainers = ["alice", "bob", "carol"]
@@ -18,8 +19,16 @@
 //! packages = ["*"]                      # patterns of derivations' names
 //! except = ["test-*"]
 //! images = ["docker.io/sx"]             # and of images, with what lies below
+//! releases = ["distribution"]           # and of names of releases
 //! quorum = 2
 //! of = "maintainers"
+//!
+//! [[require]]
+//! packages = ["gcc-*"]
+//! quorum = 2
+//! of = "maintainers"
+//! hosts = 2                             # machines of members that signed; what people sign themselves has no host
+//! cpu-vendors = 2                       # and makers of their processors
 //! ```
 //!
 //! Every requirement that fits must be met, so that adding one only makes a policy stricter; what none fits is refused.
@@ -59,6 +68,14 @@ pub struct Requirement {
     except: Vec<Pattern>,
     #[serde(default)]
     images: Vec<Scope>,
+    #[serde(default)]
+    releases: Vec<Pattern>,
+    /// How many machines of members must have signed.
+    #[serde(default)]
+    pub hosts: usize,
+    /// How many makers of those machines' processors there must be.
+    #[serde(default, rename = "cpu-vendors")]
+    pub cpu_vendors: usize,
     /// How many people, at least one.
     pub quorum: usize,
     /// The group that they are of.
@@ -71,7 +88,9 @@ pub struct Requirement {
 pub(crate) struct Signer {
     person: String,
     pub(crate) certificates: Vec<Certificate>,
-    machine_keys: Vec<MachineKey>,
+    pub(crate) machine_keys: Vec<MachineKey>,
+    /// Who made its processor, if it is a machine.
+    cpu: Option<String>,
     expires: Option<Date>,
     revoked: Option<String>,
 }
@@ -158,8 +177,25 @@ pub enum TrustError {
         members: usize,
     },
     /// A requirement for nothing.
-    #[error("a requirement of group `{0}` has neither `packages` nor `images`")]
+    #[error("a requirement of group `{0}` has neither `packages` nor `images` nor `releases`")]
     NoScope(String),
+    /// More machines, or makers of processors, than there are.
+    #[error("a requirement asks for {needed} {of} of group `{group}`, which has {known}")]
+    Diversity {
+        /// How many it asks for.
+        needed: usize,
+        /// Of what.
+        of: &'static str,
+        /// Of whom.
+        group: String,
+        /// How many there are.
+        known: usize,
+    },
+    /// Images and releases are signed by people.
+    #[error(
+        "a requirement of group `{0}` asks for hosts or CPU vendors, which only `packages` can have: those sign what they built"
+    )]
+    DiversityScope(String),
 }
 
 #[derive(Deserialize)]
@@ -180,6 +216,7 @@ struct SignerDocument {
     openpgp: Vec<String>,
     #[serde(default)]
     ed25519: Vec<String>,
+    cpu: Option<String>,
     expires: Option<Date>,
     revoked: Option<String>,
 }
@@ -209,6 +246,11 @@ impl Trust {
             if let Some(person) = &found.person {
                 return Err(TrustError::Toml(format!(
                     "the person `{name}` has a `person`, `{person}`; only machines have one"
+                )));
+            }
+            if found.cpu.is_some() {
+                return Err(TrustError::Toml(format!(
+                    "the person `{name}` has a `cpu`; only machines have one"
                 )));
             }
             let signer = Signer::new(&name, name.clone(), found, &mut read)?;
@@ -252,6 +294,18 @@ impl Trust {
             requirement.packages.iter().any(|pattern| pattern.fits(package))
                 && !requirement.except.iter().any(|pattern| pattern.fits(package))
         })
+    }
+
+    /// The requirements for a release, by its name.
+    pub fn for_release<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Requirement> {
+        self.requirements
+            .iter()
+            .filter(move |requirement| requirement.releases.iter().any(|pattern| pattern.fits(name)))
+    }
+
+    /// Who made the processor of a machine.
+    pub(crate) fn cpu_of(&self, machine: &str) -> Option<&str> {
+        self.machines.get(machine)?.cpu.as_deref()
     }
 
     /// The requirements for an image.
@@ -307,14 +361,38 @@ impl Trust {
                 self.check_person(member, || format!("the group `{group}`"))?;
             }
         }
-        for Requirement { quorum, group, packages, images, .. } in &self.requirements {
+        for requirement in &self.requirements {
+            let Requirement { quorum, group, packages, images, releases, .. } = requirement;
             let members =
                 self.groups.get(group).ok_or_else(|| TrustError::UnknownGroup(group.clone()))?.len();
             if !(1..=members).contains(quorum) {
                 return Err(TrustError::Quorum { quorum: *quorum, group: group.clone(), members });
             }
-            if packages.is_empty() && images.is_empty() {
+            if packages.is_empty() && images.is_empty() && releases.is_empty() {
                 return Err(TrustError::NoScope(group.clone()));
+            }
+            self.check_diversity(requirement)?;
+        }
+        Ok(())
+    }
+
+    /// Refuses numbers of machines that can't be reached.
+    fn check_diversity(&self, requirement: &Requirement) -> Result<(), TrustError> {
+        let Requirement { group, hosts, cpu_vendors, images, releases, .. } = requirement;
+        if *hosts == 0 && *cpu_vendors == 0 {
+            return Ok(());
+        }
+        if !images.is_empty() || !releases.is_empty() {
+            return Err(TrustError::DiversityScope(group.clone()));
+        }
+        let members = self.members(group);
+        let machines = || self.machines.values().filter(|machine| members.contains(&machine.person));
+        let vendors: BTreeSet<_> = machines().filter_map(|machine| machine.cpu.as_ref()).collect();
+        for (needed, of, known) in
+            [(*hosts, "hosts", machines().count()), (*cpu_vendors, "CPU vendors", vendors.len())]
+        {
+            if needed > known {
+                return Err(TrustError::Diversity { needed, of, group: group.clone(), known });
             }
         }
         Ok(())
@@ -367,8 +445,8 @@ impl Signer {
         if certificates.is_empty() && machine_keys.is_empty() {
             return Err(TrustError::NoKey(name.into()));
         }
-        let SignerDocument { expires, revoked, .. } = document;
-        Ok(Self { person, certificates, machine_keys, expires, revoked })
+        let SignerDocument { cpu, expires, revoked, .. } = document;
+        Ok(Self { person, certificates, machine_keys, cpu, expires, revoked })
     }
 
     /// What is wrong with the signer at `now`, whatever the keys are.

@@ -321,3 +321,61 @@ fn a_thousand_attestations_meet_three_of_five() {
     assert_eq!(met.count(), 1000);
     println!("1,000 attestations, 3,000 signatures: {:?}", begin.elapsed());
 }
+
+const DIVERSE: &str = r#"
+    people = { alice.ed25519 = ["KEY1"], bob.ed25519 = ["KEY2"] }
+    machines.one = { person = "alice", ed25519 = ["KEY3"], cpu = "AMD" }
+    machines.two = { person = "bob", ed25519 = ["KEY4"], cpu = "AMD" }
+    machines.three = { person = "bob", ed25519 = ["KEY5"], cpu = "Intel" }
+    groups.all = ["alice", "bob"]
+    [[require]]
+    packages = ["*"]
+    quorum = 2
+    of = "all"
+    hosts = 2
+    cpu-vendors = 2
+"#;
+
+fn diverse(text: &str) -> Result<Trust, TrustError> {
+    let filled = (1..=5).fold(text.to_owned(), |text, number| {
+        text.replace(&format!("KEY{number}"), &machine(number).public().to_string())
+    });
+    trust(&filled, &[])
+}
+
+#[test]
+fn hosts_and_cpu_vendors_are_counted_where_they_are_asked_for() {
+    let trust = diverse(DIVERSE).unwrap();
+    let keys = trust.keys(SystemTime::now());
+    let judge = |signers: &[u8]| {
+        let folder = tempfile::tempdir().unwrap();
+        let attestations = Attestations::new(folder.path());
+        for &number in signers {
+            let envelope = machine(number).sign(PAYLOAD_TYPE, &statement("x").encode()).encode();
+            attestations.add(&statement("x"), &format!("{number}.dsse.json"), &envelope).unwrap();
+        }
+        attestations.judge(&statement("x"), &trust, &keys).unwrap().verdict
+    };
+    // Two people, but with keys of their own; then two hosts of one vendor; then one person's two hosts.
+    assert!(!judge(&[1, 2]).is_met() && !judge(&[3, 4]).is_met() && !judge(&[4, 5]).is_met());
+    assert!(judge(&[3, 5]).is_met() && judge(&[1, 4, 5]).is_met());
+    assert!(
+        judge(&[3, 4]).to_string().contains(
+            "2 hosts must have signed, 2 did: one, two; 2 CPU vendors must have signed, 1 did: AMD"
+        )
+    );
+}
+
+#[test]
+fn machines_that_there_are_not_are_not_asked_for() {
+    for (from, to) in [
+        ("hosts = 2", "hosts = 4"),
+        ("cpu-vendors = 2", "cpu-vendors = 3"),
+        ("packages = [\"*\"]", "images = [\"localhost/sx\"]"),
+        ("alice.ed25519 = [\"KEY1\"]", "alice = { ed25519 = [\"KEY1\"], cpu = \"AMD\" }"),
+    ] {
+        let changed = DIVERSE.replace(from, to);
+        assert_ne!(changed, DIVERSE);
+        assert!(diverse(&changed).is_err(), "{to}");
+    }
+}

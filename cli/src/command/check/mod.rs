@@ -35,8 +35,8 @@ pub struct Arguments {
     #[arg(long)]
     deep: bool,
     /// Leave this as it was in the first build; may be given several times
-    #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
-    except: Vec<Surrounding>,
+    #[arg(long, value_name = "WHAT", value_delimiter = ',', value_parser = variation)]
+    except: Vec<Variation>,
     /// After a difference, build again to find out whose it is
     #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
     isolate: Isolate,
@@ -49,34 +49,6 @@ pub struct Arguments {
     /// Write a page with a table and totals here, as HTML
     #[arg(long, value_name = "FILE")]
     page: Option<PathBuf>,
-}
-
-/// What a second build finds otherwise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Surrounding {
-    Cores,
-    Clocks,
-    Umask,
-    HostName,
-    Locale,
-    Environment,
-    WorkingOrder,
-    InputOrder,
-}
-
-impl Surrounding {
-    const fn variation(self) -> Variation {
-        match self {
-            Self::Cores => Variation::Cores,
-            Self::Clocks => Variation::Clocks,
-            Self::Umask => Variation::Umask,
-            Self::HostName => Variation::HostName,
-            Self::Locale => Variation::Locale,
-            Self::Environment => Variation::Environment,
-            Self::WorkingOrder => Variation::WorkingOrder,
-            Self::InputOrder => Variation::InputOrder,
-        }
-    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -102,9 +74,8 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
         let builds: Vec<String> = plan.builds.iter().map(ToString::to_string).collect();
         return if builds.is_empty() { Ok(()) } else { session.print(&builds.join("\n")) };
     }
-    let left: Vec<Variation> = arguments.except.iter().map(|except| except.variation()).collect();
     let variations: BTreeSet<Variation> =
-        Variation::ALL.into_iter().filter(|variation| !left.contains(variation)).collect();
+        Variation::ALL.into_iter().filter(|variation| !arguments.except.contains(variation)).collect();
     let check = Check {
         variations: &variations,
         isolation: match arguments.isolate {
@@ -129,6 +100,11 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
         session.print(&report.to_string())?;
     }
     report.outcome()
+}
+
+fn variation(text: &str) -> Result<Variation, String> {
+    let found = Variation::ALL.into_iter().find(|variation| variation.name() == text);
+    found.ok_or_else(|| format!("expected one of {}", Variation::ALL.map(Variation::name).join(", ")))
 }
 
 /// Builds what was realised once more, tells of differences, and fails if there are any.

@@ -1,0 +1,83 @@
+//! Signing with a key that only gpg can use: one in a running agent, with a passphrase, or on a smartcard.
+//!
+//! gpg is run as a program and asked for one signature at a time. What it gives is read as any stranger's signature is before
+//! it is used.
+
+use crate::openpgp::{OpenPgpError, PersonSignature};
+use std::ffi::OsStr;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// A key as gpg knows it.
+#[derive(Clone, Debug)]
+pub struct GpgKey {
+    /// The program.
+    pub program: PathBuf,
+    /// Fingerprint, key number or address.
+    pub key: String,
+}
+
+/// Why gpg gave no signature.
+#[derive(Debug, thiserror::Error)]
+pub enum GpgError {
+    /// It can't be run.
+    #[error("cannot run `{}`", .program.display())]
+    Run {
+        /// The program.
+        program: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// It would not sign.
+    #[error("gpg did not sign with the key `{key}`: {told}")]
+    Refused {
+        /// The key.
+        key: String,
+        /// What it said.
+        told: String,
+    },
+    /// What it gave is no signature of the form that was asked for.
+    #[error("gpg gave something else than a signature")]
+    Output(#[from] OpenPgpError),
+    /// It is not said whose the signature is.
+    #[error("the signature that gpg gave does not say whose it is")]
+    NoIssuer,
+}
+
+impl GpgKey {
+    /// A detached signature, armored, and the fingerprint of who made it.
+    pub fn sign_detached(&self, message: &[u8]) -> Result<(String, Vec<u8>), GpgError> {
+        let bytes = self.run(&["--armor", "--detach-sign"], message)?;
+        let signature = PersonSignature::parse_detached(&bytes)?;
+        Ok((signature.issuer().ok_or(GpgError::NoIssuer)?, bytes))
+    }
+
+    /// An inline signed message, not armored and not compressed.
+    pub fn sign_inline(&self, message: &[u8]) -> Result<Vec<u8>, GpgError> {
+        let bytes = self.run(&["--compress-algo=none", "--sign"], message)?;
+        PersonSignature::parse_inline(&bytes, message.len())?;
+        Ok(bytes)
+    }
+
+    fn run(&self, arguments: &[&str], message: &[u8]) -> Result<Vec<u8>, GpgError> {
+        let failed = |source| GpgError::Run { program: self.program.clone(), source };
+        let mut command = Command::new(&self.program);
+        command.args(["--batch", "--quiet", "--digest-algo=SHA512", "--local-user"]);
+        command.arg(&self.key).args(arguments.iter().map(OsStr::new));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(failed)?;
+        let mut input = child.stdin.take().expect("the standard input was asked to be a pipe");
+        // Statements are shorter than a pipe is long. If gpg ends before it reads, its own words say why.
+        let _ = input.write_all(message);
+        drop(input);
+        let ended = child.wait_with_output().map_err(failed)?;
+        if !ended.status.success() {
+            let told = String::from_utf8_lossy(&ended.stderr);
+            let told: String = told.chars().map(|c| if c.is_control() { ' ' } else { c }).take(400).collect();
+            return Err(GpgError::Refused { key: self.key.clone(), told: told.trim().into() });
+        }
+        Ok(ended.stdout)
+    }
+}
