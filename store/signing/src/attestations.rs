@@ -134,48 +134,40 @@ impl Attestations {
         trust: &Trust,
         keys: &Keys,
     ) -> Result<Judgement, AttestationError> {
-        let check = |claim: &Claim| {
-            let findings = claim.signatures.iter();
-            let findings =
-                findings.map(|(file, bytes)| keys.check_attestation(file, bytes, &claim.statement));
-            Verdict::new(trust, trust.for_package(statement.package()), findings.collect())
-        };
-        let mut verdict = Verdict::new(trust, trust.for_package(statement.package()), Vec::new());
-        let mut dissent = Vec::new();
-        for claim in self.claims(statement.derivation(), statement.output())? {
-            if claim.statement == *statement {
-                verdict = check(&claim);
+        Ok(judge(&self.claims(statement.derivation(), statement.output())?, statement, trust, keys))
+    }
+
+    /// Adds a signature as [`add`](Self::add) does, and says whether there was none in a file of this name.
+    pub fn add_new(&self, statement: &Statement, file: &str, bytes: &[u8]) -> Result<bool, AttestationError> {
+        let is_new = !self.claim_folder(statement).join(file).exists();
+        self.add(statement, file, bytes)?;
+        Ok(is_new)
+    }
+
+    /// All claims, by derivation and output.
+    pub fn all(&self) -> Result<Vec<Claim>, AttestationError> {
+        let mut found = Vec::new();
+        for derivation in entries(&self.folder, MAX_ENTRIES)? {
+            // What git keeps for itself, and a readme.
+            if derivation.starts_with('.') || !derivation.ends_with(".drv") {
                 continue;
             }
-            let people = check(&claim).people();
-            if !people.is_empty() {
-                dissent.push((claim.statement.content().clone(), people.into_iter().collect()));
+            let folder = self.folder.join(&derivation);
+            let path = store_path(&folder, &derivation)?;
+            for output in entries(&folder, MAX_ENTRIES)? {
+                found.extend(self.claims(&path, &output)?);
             }
         }
-        Ok(Judgement { verdict, dissent })
+        Ok(found)
     }
 
     /// Copies all claims of another folder into this one; gives how many signatures are new. Everything is read and checked
     /// for its form, not for whose it is, before anything is written. The other way round it exports.
     pub fn import(&self, other: &Self) -> Result<usize, AttestationError> {
-        let mut found = Vec::new();
-        for derivation in entries(&other.folder, MAX_ENTRIES)? {
-            // What git keeps for itself, and a readme.
-            if derivation.starts_with('.') || !derivation.ends_with(".drv") {
-                continue;
-            }
-            let folder = other.folder.join(&derivation);
-            let path = store_path(&folder, &derivation)?;
-            for output in entries(&folder, MAX_ENTRIES)? {
-                found.extend(other.claims(&path, &output)?);
-            }
-        }
         let mut new = 0;
-        for Claim { statement, signatures } in found {
+        for Claim { statement, signatures } in other.all()? {
             for (file, bytes) in signatures {
-                let is_new = !self.claim_folder(&statement).join(&file).exists();
-                self.add(&statement, &file, &bytes)?;
-                new += usize::from(is_new);
+                new += usize::from(self.add_new(&statement, &file, &bytes)?);
             }
         }
         Ok(new)
@@ -185,6 +177,28 @@ impl Attestations {
         let folder = self.folder.join(statement.derivation().base_name());
         folder.join(statement.output()).join(statement.content().base_name())
     }
+}
+
+/// Judges claims about one output of one derivation, from wherever they are.
+pub fn judge(claims: &[Claim], statement: &Statement, trust: &Trust, keys: &Keys) -> Judgement {
+    let check = |claim: &Claim| {
+        let findings = claim.signatures.iter();
+        let findings = findings.map(|(file, bytes)| keys.check_attestation(file, bytes, &claim.statement));
+        Verdict::new(trust, trust.for_package(statement.package()), findings.collect())
+    };
+    let mut verdict = Verdict::new(trust, trust.for_package(statement.package()), Vec::new());
+    let mut dissent = Vec::new();
+    for claim in claims {
+        if claim.statement == *statement {
+            verdict = check(claim);
+            continue;
+        }
+        let people = check(claim).people();
+        if !people.is_empty() {
+            dissent.push((claim.statement.content().clone(), people.into_iter().collect()));
+        }
+    }
+    Judgement { verdict, dissent }
 }
 
 const SIGNATURE: &str = "letters, digits and then `.asc` or `.dsse.json`";

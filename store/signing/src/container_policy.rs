@@ -17,6 +17,16 @@ use std::time::SystemTime;
 /// Most entries of one requirement: 4 of 20 takes 1,140, 10 of 20 would take 167,960.
 pub const MAX_ENTRIES: usize = 10_000;
 
+/// In which form images are signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form<'a> {
+    /// OpenPGP, at this address, such as `file:///srv/signatures`.
+    Lookaside(&'a str),
+    /// cosign's, with Ed25519 keys, beside the images in their registries. Tools before 2024 take one key for each entry, so
+    /// that only "all of them" can be said.
+    Cosign,
+}
+
 /// The files of a policy, by name; write them into one folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContainerPolicy {
@@ -24,7 +34,7 @@ pub struct ContainerPolicy {
     pub policy: String,
     /// `registries.d/sx.yaml`, for a place where signatures lie.
     pub registries: String,
-    /// `keys/<fingerprint>.pgp`: name and bytes.
+    /// `keys/<fingerprint>.pgp` or `.pem`: name and bytes.
     pub keys: BTreeMap<String, Vec<u8>>,
 }
 
@@ -34,9 +44,22 @@ pub enum ContainerPolicyError {
     /// Nothing to write.
     #[error("no requirement of the trust file has `images`")]
     NoImages,
-    /// Tools know OpenPGP only.
-    #[error("`{0}` has no OpenPGP key, and container tools know no others")]
+    /// A member that could never sign.
+    #[error("`{0}` has no OpenPGP key, and container tools know no others in a lookaside folder")]
     NoOpenPgp(String),
+    /// A member that could never sign in cosign's form.
+    #[error("`{0}` has no Ed25519 key, which signatures in cosign's form are made with")]
+    NoEd25519(String),
+    /// Tools take one key for each entry of that form.
+    #[error(
+        "{quorum} of {members} can't be said of signatures in cosign's form: everybody must sign, each with one key"
+    )]
+    Cosign {
+        /// How many must sign.
+        quorum: usize,
+        /// How many keys there are.
+        members: usize,
+    },
     /// Too many.
     #[error("{quorum} of {members} takes {entries} entries; at most {MAX_ENTRIES} are written")]
     Entries {
@@ -65,6 +88,8 @@ enum Entry {
     Reject,
     #[serde(rename = "signedBy")]
     SignedBy { key_type: &'static str, key_paths: Vec<String>, signed_identity: SignedIdentity },
+    #[serde(rename = "sigstoreSigned")]
+    SigstoreSigned { key_path: String, signed_identity: SignedIdentity },
 }
 
 #[derive(Clone, Serialize)]
@@ -73,12 +98,11 @@ struct SignedIdentity {
 }
 
 impl ContainerPolicy {
-    /// For the requirements of `trust` about images, as they are at `now`. `folder`, absolute, is where the files will lie;
-    /// `lookaside` is the address of the signatures, such as `file:///srv/signatures`.
+    /// For the requirements of `trust` about images, as they are at `now`. `folder`, absolute, is where the files will lie.
     pub fn new(
         trust: &Trust,
         folder: &Path,
-        lookaside: &str,
+        form: Form<'_>,
         now: SystemTime,
     ) -> Result<Self, ContainerPolicyError> {
         let text =
@@ -89,15 +113,19 @@ impl ContainerPolicy {
         for (scope, requirements) in trust.scopes() {
             let mut entries = Vec::new();
             for requirement in requirements {
-                entries.extend(entries_of(trust, requirement, text, now, &mut keys)?);
+                let more = match form {
+                    Form::Lookaside(_) => entries_of(trust, requirement, text, now, &mut keys)?,
+                    Form::Cosign => cosign_entries_of(trust, requirement, text, now, &mut keys)?,
+                };
+                entries.extend(more);
             }
             scopes.insert(scope.to_string(), entries);
             // JSON texts are YAML too.
-            let quoted = serde_json::Value::from(lookaside);
-            registries.push_str(&format!(
-                "  {}:\n    lookaside: {quoted}\n",
-                serde_json::Value::from(scope.to_string())
-            ));
+            let place = match form {
+                Form::Lookaside(address) => format!("lookaside: {}", serde_json::Value::from(address)),
+                Form::Cosign => "use-sigstore-attachments: true".into(),
+            };
+            registries.push_str(&format!("  {}:\n    {place}\n", serde_json::Value::from(scope.to_string())));
         }
         if scopes.is_empty() {
             return Err(ContainerPolicyError::NoImages);
@@ -142,6 +170,43 @@ fn entries_of(
         signed_identity: SignedIdentity { r#type: "matchRepoDigestOrExact" },
     };
     Ok(clauses(requirement.quorum, members.len())?.iter().map(|chosen| signed_by(chosen)).collect())
+}
+
+/// One entry for each member, who must all have signed.
+fn cosign_entries_of(
+    trust: &Trust,
+    requirement: &Requirement,
+    folder: &str,
+    now: SystemTime,
+    keys: &mut BTreeMap<String, Vec<u8>>,
+) -> Result<Vec<Entry>, ContainerPolicyError> {
+    let members = trust.members(&requirement.group);
+    let mut entries = Vec::new();
+    for person in members {
+        let signers = trust.signers_of(person).filter(|signer| signer.fault(now).is_none());
+        let of_person: Vec<_> = signers.flat_map(|signer| &signer.machine_keys).collect();
+        if trust.fault_of(person, now).is_some() {
+            return Ok(vec![Entry::Reject]);
+        }
+        let [key] = of_person.as_slice() else {
+            return Err(match of_person.is_empty() {
+                true => ContainerPolicyError::NoEd25519(person.clone()),
+                false => {
+                    ContainerPolicyError::Cosign { quorum: requirement.quorum, members: of_person.len() }
+                }
+            });
+        };
+        let name = format!("{}.pem", key.fingerprint());
+        entries.push(Entry::SigstoreSigned {
+            key_path: format!("{folder}/keys/{name}"),
+            signed_identity: SignedIdentity { r#type: "matchRepoDigestOrExact" },
+        });
+        keys.insert(name, key.to_pem().into_bytes());
+    }
+    if requirement.quorum < members.len() {
+        return Err(ContainerPolicyError::Cosign { quorum: requirement.quorum, members: members.len() });
+    }
+    Ok(entries)
 }
 
 /// The choices of n−k+1 out of n, in order: `quorum` of `members` is that somebody of each signed.

@@ -14,6 +14,8 @@ use std::process::{Command, Stdio};
 pub struct GpgKey {
     /// The program.
     pub program: PathBuf,
+    /// Its folder of keys, if it isn't the usual one.
+    pub home: Option<PathBuf>,
     /// Fingerprint, key number or address.
     pub key: String,
 }
@@ -64,6 +66,7 @@ impl GpgKey {
     fn run(&self, arguments: &[&str], message: &[u8]) -> Result<Vec<u8>, GpgError> {
         let failed = |source| GpgError::Run { program: self.program.clone(), source };
         let mut command = Command::new(&self.program);
+        command.args(self.home.iter().flat_map(|home| [OsStr::new("--homedir"), home.as_os_str()]));
         command.args(["--batch", "--quiet", "--digest-algo=SHA512", "--local-user"]);
         command.arg(&self.key).args(arguments.iter().map(OsStr::new));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

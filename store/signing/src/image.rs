@@ -12,7 +12,7 @@
 //! In a lookaside folder signatures are `name@sha256=<digits>/signature-1`, `-2` and so on without a gap (the name without
 //! its registry if that is the folder's own): readers stop at the first number that isn't there.
 
-use crate::keys::Keys;
+use crate::keys::{Finding, Keys};
 use crate::openpgp::MAX_SIGNATURE_BYTES;
 use crate::quorum::Verdict;
 use crate::scope::ImageName;
@@ -173,6 +173,11 @@ impl ImageClaim {
 
     /// Verifies the signatures in a lookaside folder.
     pub fn verify(&self, lookaside: &Path, trust: &Trust, keys: &Keys) -> Result<Verdict, SignatureError> {
+        Ok(Verdict::new(trust, trust.for_image(&self.name), self.findings(lookaside, keys)?))
+    }
+
+    /// What becomes of each signature in a lookaside folder.
+    pub fn findings(&self, lookaside: &Path, keys: &Keys) -> Result<Vec<Finding>, SignatureError> {
         let mut findings = Vec::new();
         for number in 1..=MAX_SIGNATURES {
             let name = format!("signature-{number}");
@@ -190,7 +195,7 @@ impl ImageClaim {
             }
             findings.push(keys.check_image(&name, &bytes, self));
         }
-        Ok(Verdict::new(trust, trust.for_image(&self.name), findings))
+        Ok(findings)
     }
 
     /// Adds a signature under the next number. Gives the file. One that is there already, byte for byte, stays alone.

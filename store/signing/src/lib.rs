@@ -16,7 +16,6 @@
 //! This crate reads no clock: the caller says when "now" is. It refuses to trust a signature's own date, a key of two
 //! people, and whatever no requirement is about.
 
-pub mod archive;
 pub mod attestations;
 pub mod container_policy;
 pub mod cosign;

@@ -83,6 +83,24 @@ pub enum OpenPgpError {
         /// What there should be.
         expected: &'static str,
     },
+    /// Nobody knows whose it is, since who has the key doesn't say so.
+    #[error(
+        "the certificate `{certificate}` has no user ID, so it does not say whose it is; expected one at least"
+    )]
+    NoUserId {
+        /// Its fingerprint.
+        certificate: String,
+    },
+    /// Somebody else wrote whose it is, or it was changed.
+    #[error(
+        "the user ID `{user_id}` is not bound to its certificate `{certificate}` by a signature of its key"
+    )]
+    UnboundUserId {
+        /// What it says.
+        user_id: String,
+        /// The certificate's fingerprint.
+        certificate: String,
+    },
     /// Nothing in the key file can sign.
     #[error(
         "the key `{0}` has no secret part that can sign: it must be there, without a passphrase, neither expired nor revoked"
@@ -105,7 +123,28 @@ impl Certificate {
         if certificates.is_empty() {
             return Err(OpenPgpError::Shape { found: "nothing".into(), expected: "a certificate" });
         }
+        certificates.iter().try_for_each(Self::check_user_ids)?;
         Ok(certificates)
+    }
+
+    /// Refuses a certificate whose user IDs aren't what its key has signed.
+    ///
+    /// gpg leaves such user IDs out as it imports, and takes no certificate that has no others, so that container tools can't
+    /// use it. Here all of them must be bound: people write keys into a trust file by what the user IDs say. How strong
+    /// the binding is, and whether it has expired, is looked at when a signature is judged.
+    fn check_user_ids(&self) -> Result<(), OpenPgpError> {
+        let certificate = self.fingerprint();
+        for user in self.0.userids() {
+            // These are verified; a revocation is of the key as well.
+            if user.self_signatures().next().is_none() && user.self_revocations().next().is_none() {
+                let user_id = String::from_utf8_lossy(user.userid().value()).escape_debug().to_string();
+                return Err(OpenPgpError::UnboundUserId { user_id, certificate });
+            }
+        }
+        match self.0.userids().next() {
+            Some(_) => Ok(()),
+            None => Err(OpenPgpError::NoUserId { certificate }),
+        }
     }
 
     /// The primary key's fingerprint, in hexadecimal.

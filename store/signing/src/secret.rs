@@ -51,6 +51,15 @@ impl Secret {
         Ok(Self::Person(Box::new(PersonSecret::parse(bytes, now)?)))
     }
 
+    /// What files of signatures that it makes are called; not known of a key that gpg has.
+    pub fn file_name(&self) -> Option<String> {
+        match self {
+            Self::Person(key) => Some(person_file(key)),
+            Self::Machine(key) => Some(machine_file(key)),
+            Self::Gpg(_) => None,
+        }
+    }
+
     /// Signs a statement. Gives the signature's file name, which is the key's fingerprint, and its bytes.
     pub fn attest(&self, statement: &Statement, now: SystemTime) -> Result<(String, Vec<u8>), SecretError> {
         self.sign(PAYLOAD_TYPE, &statement.encode(), now)
@@ -68,11 +77,8 @@ impl Secret {
         now: SystemTime,
     ) -> Result<(String, Vec<u8>), SecretError> {
         Ok(match self {
-            Self::Person(key) => (format!("{}.asc", key.fingerprint()), key.sign_detached(message, now)?),
-            Self::Machine(key) => {
-                let file = format!("{}.dsse.json", key.public().fingerprint());
-                (file, key.sign(payload_type, message).encode())
-            }
+            Self::Person(key) => (person_file(key), key.sign_detached(message, now)?),
+            Self::Machine(key) => (machine_file(key), key.sign(payload_type, message).encode()),
             Self::Gpg(key) => {
                 let (fingerprint, bytes) = key.sign_detached(message)?;
                 (format!("{fingerprint}.asc"), bytes)
@@ -96,4 +102,12 @@ impl Secret {
             Self::Person(_) | Self::Gpg(_) => Err(SecretError::PersonForCosign),
         }
     }
+}
+
+fn person_file(key: &PersonSecret) -> String {
+    format!("{}.asc", key.fingerprint())
+}
+
+fn machine_file(key: &MachineSecret) -> String {
+    format!("{}.dsse.json", key.public().fingerprint())
 }

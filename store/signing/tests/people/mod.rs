@@ -17,6 +17,8 @@ pub const DAY: Duration = Duration::from_secs(86_400);
 pub struct Person {
     pub name: &'static str,
     pub public: Vec<u8>,
+    /// The key file.
+    pub file: Vec<u8>,
     pub secret: PersonSecret,
 }
 
@@ -52,6 +54,7 @@ fn make(name: &'static str, life: Life, builder: CertBuilder<'static>) -> Person
         name,
         // It signed while it could.
         secret: PersonSecret::parse(&secret, made + DAY).unwrap(),
+        file: secret,
         public: if life == Life::Revoked { revoked(&cert) } else { cert }.to_vec().unwrap(),
     }
 }
