@@ -140,7 +140,8 @@ pub enum DocumentError {
 /// The type of an index.
 pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
-const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+/// The type of a manifest.
+pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 
 /// The types that are read, for a request's `Accept`.
@@ -155,6 +156,9 @@ const LAYERS: [&str; 4] = [
 
 /// Types of an image's configuration; a manifest with another, or with a type of its own, is of something else.
 const CONFIGS: [&str; 2] = [crate::document::CONFIG_TYPE, "application/vnd.docker.container.image.v1+json"];
+
+/// Layers of signatures in cosign's form, whose manifest has an image's configuration all the same.
+const SIGNATURE_LAYER: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
 
 const KNOWN: [&str; 7] =
     ["schemaVersion", "mediaType", "manifests", "config", "layers", "subject", "artifactType"];
@@ -210,8 +214,13 @@ impl Document {
             }
             (None, Some(config), Some(layers)) => {
                 let media_type = check_type([OCI_MANIFEST, DOCKER_MANIFEST], "a manifest's")?;
-                if raw.artifact_type.is_some() || !CONFIGS.contains(&config.media_type.as_str()) {
-                    let artifact_type = raw.artifact_type.unwrap_or_else(|| config.media_type.clone());
+                let are_signatures = layers.first().is_some_and(|layer| layer.media_type == SIGNATURE_LAYER);
+                if raw.artifact_type.is_some()
+                    || are_signatures
+                    || !CONFIGS.contains(&config.media_type.as_str())
+                {
+                    let kind = if are_signatures { SIGNATURE_LAYER } else { &config.media_type };
+                    let artifact_type = raw.artifact_type.unwrap_or_else(|| kind.to_owned());
                     let (blobs, subject) = (layers, raw.subject);
                     return Ok(Self::Artifact(Artifact { artifact_type, config, blobs, subject }));
                 }

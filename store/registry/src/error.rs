@@ -113,6 +113,12 @@ pub enum RegistryError {
     /// The layout to push isn't one image.
     #[error("`{0}` is no OCI layout with one image")]
     Layout(PathBuf),
+    /// Others write there all the time.
+    #[error("the tag `{tag}` was written by others each time that this wrote it")]
+    Contended {
+        /// Which.
+        tag: String,
+    },
     /// The caller called it off.
     #[error("interrupted")]
     Interrupted,

@@ -70,7 +70,7 @@ impl Client<'_> {
     }
 
     /// The image's manifest, an index resolved.
-    fn manifest(&self) -> Result<(Sha256Digest, Vec<u8>, Manifest), RegistryError> {
+    pub(crate) fn manifest(&self) -> Result<(Sha256Digest, Vec<u8>, Manifest), RegistryError> {
         let (digest, bytes) = self.document(&self.address.wanted(), self.address.digest, None)?;
         let refused = |digest| move |source| RegistryError::Document { digest, source };
         let images = match Document::parse(&bytes).map_err(refused(digest))? {
@@ -95,7 +95,7 @@ impl Client<'_> {
     }
 
     /// An index or manifest, with its digest.
-    fn document(
+    pub(crate) fn document(
         &self,
         wanted: &str,
         expected: Option<Sha256Digest>,
@@ -220,7 +220,7 @@ impl Client<'_> {
         Ok(())
     }
 
-    fn mismatch(&self, url: &str, found: impl ToString, expected: impl ToString) -> RegistryError {
+    pub(crate) fn mismatch(&self, url: &str, found: impl ToString, expected: impl ToString) -> RegistryError {
         RegistryError::Mismatch { url: url.into(), found: found.to_string(), expected: expected.to_string() }
     }
 

@@ -1,14 +1,14 @@
 //! From an OCI layout to a registry: blobs that it lacks first, then the manifest that needs them.
 
 use crate::authorisation::encoded;
-use crate::client::{Client, Content, Event, expect, read};
+use crate::client::{Client, Content, Event, expect};
 use crate::error::RegistryError;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use sx_export::Sha256Digest;
-use sx_export::manifest::{Blob, Document, MAX_DOCUMENT_BYTES, OCI_INDEX};
+use sx_export::manifest::{Blob, Document, MAX_DOCUMENT_BYTES};
 
 /// An image that was pushed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +22,8 @@ pub struct Pushed {
 }
 
 /// What a registry says of a document that it took.
-struct Sent {
-    lists_attachments: bool,
+pub(crate) struct Sent {
+    pub(crate) lists_attachments: bool,
 }
 
 impl Client<'_> {
@@ -62,7 +62,7 @@ impl Client<'_> {
         let wanted: BTreeMap<_, _> = of_image.chain(of_artifacts).map(|blob| (blob.digest, blob)).collect();
         let sent = std::sync::Mutex::new((0, 0));
         self.each(wanted.into_values().collect(), |blob| {
-            if self.send_blob(blob, &blobs.join(blob.digest.digits()))? {
+            if self.send_blob(blob, &Content::File(&blobs.join(blob.digest.digits())))? {
                 let mut sent = sent.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 *sent = (sent.0 + 1, sent.1 + blob.size);
             }
@@ -77,14 +77,19 @@ impl Client<'_> {
             }
         }
         if !unlisted.is_empty() {
-            self.list(digest, unlisted)?;
+            self.list(digest, &unlisted)?;
         }
         let (sent, sent_bytes) = sent.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         Ok(Pushed { manifest_digest: digest, sent, sent_bytes })
     }
 
     /// Sends an index or manifest.
-    fn send_document(&self, wanted: &str, media_type: &str, bytes: &[u8]) -> Result<Sent, RegistryError> {
+    pub(crate) fn send_document(
+        &self,
+        wanted: &str,
+        media_type: &str,
+        bytes: &[u8],
+    ) -> Result<Sent, RegistryError> {
         let (action, url) = ("push the manifest", self.url(&format!("manifests/{wanted}")));
         let headers = [("content-type", media_type)];
         let response = self.send(action, "PUT", &url, &headers, &Content::Bytes(bytes))?;
@@ -97,40 +102,8 @@ impl Client<'_> {
         Ok(Sent { lists_attachments: response.headers().contains_key("oci-subject") })
     }
 
-    /// Adds to the list of what is attached to a manifest, which clients look for under a tag made of its digest where the
-    /// registry has no list of its own (distribution specification 1.1, "referrers tag schema").
-    fn list(&self, subject: Sha256Digest, attached: Vec<Blob>) -> Result<(), RegistryError> {
-        let tag = subject.to_string().replace(':', "-");
-        let (action, url) = ("pull the list of attachments", self.url(&format!("manifests/{tag}")));
-        let headers = [("accept", OCI_INDEX)];
-        let response = self.send(action, "GET", &url, &headers, &Content::None)?;
-        let is_new = response.status().as_u16() == 404;
-        let mut response = expect(action, &url, response, &[200, 404])?;
-        let mut listed = Vec::new();
-        if !is_new {
-            let failed =
-                |source| RegistryError::Request { action, url: url.clone(), source: Box::new(source) };
-            let long = || RegistryError::Answer { url: url.clone(), expected: "an index of at most 4 MiB" };
-            let bytes = read(&mut response, MAX_DOCUMENT_BYTES as u64).map_err(failed)?.ok_or_else(long)?;
-            let digest = Sha256Digest::of(&bytes);
-            let refused = |source| RegistryError::Document { digest, source };
-            match Document::parse(&bytes).map_err(refused)? {
-                Document::Index(blobs) => listed = blobs,
-                _ => return Err(RegistryError::Answer { url, expected: "an index" }),
-            }
-        }
-        let there: BTreeSet<Sha256Digest> = listed.iter().map(|blob| blob.digest).collect();
-        let new: Vec<Blob> = attached.into_iter().filter(|blob| !there.contains(&blob.digest)).collect();
-        if new.is_empty() {
-            return Ok(());
-        }
-        listed.extend(new);
-        let index = serde_json::json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": listed });
-        self.send_document(&tag, OCI_INDEX, index.to_string().as_bytes()).map(drop)
-    }
-
     /// Makes a blob be there. Says whether it had to be sent.
-    fn send_blob(&self, blob: &Blob, file: &Path) -> Result<bool, RegistryError> {
+    pub(crate) fn send_blob(&self, blob: &Blob, content: &Content<'_>) -> Result<bool, RegistryError> {
         let (action, url) = ("look for a blob", self.url(&format!("blobs/{}", blob.digest)));
         let response = self.send(action, "HEAD", &url, &[], &Content::None)?;
         let is_there = response.status().as_u16() == 200;
@@ -155,7 +128,7 @@ impl Client<'_> {
             let mark = if place.contains('?') { '&' } else { '?' };
             let target = format!("{place}{mark}digest={}", encoded(&blob.digest.to_string()));
             let headers = [("content-type", "application/octet-stream")];
-            let sent = self.send("push a blob", "PUT", &target, &headers, &Content::File(file));
+            let sent = self.send("push a blob", "PUT", &target, &headers, content);
             match sent.and_then(|response| expect("push a blob", &place, response, &[201])) {
                 Ok(_) => break,
                 Err(
