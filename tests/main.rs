@@ -16,6 +16,7 @@ mod registry;
 mod reproducibility;
 mod rust;
 mod sandbox;
+mod signing;
 mod store;
 
 fn main() -> std::process::ExitCode {
@@ -31,6 +32,7 @@ fn main() -> std::process::ExitCode {
         reproducibility::tests(),
         rust::tests(),
         sandbox::tests(),
+        signing::tests(),
         store::tests(),
     ];
     harness::run(tests.into_iter().flatten().collect())

@@ -26,9 +26,9 @@ pub fn tests() -> Vec<Test> {
 }
 
 /// A running registry, which ends with this.
-struct Registry {
+pub struct Registry {
     child: Child,
-    name: String,
+    pub name: String,
 }
 
 impl Drop for Registry {
@@ -40,7 +40,7 @@ impl Drop for Registry {
 }
 
 /// Starts a registry that keeps everything in `folder`, with more lines of configuration.
-fn registry(folder: &Path, more: &str) -> Result<Registry, String> {
+pub fn registry(folder: &Path, more: &str) -> Result<Registry, String> {
     registry_with(folder, "", more)
 }
 
@@ -75,7 +75,7 @@ fn registry_with(folder: &Path, http: &str, more: &str) -> Result<Registry, Stri
 }
 
 /// The digest of a pushed image: what follows the `@`.
-fn pushed(arguments: &[&str]) -> Result<String, String> {
+pub fn pushed(arguments: &[&str]) -> Result<String, String> {
     let text = output(sx(["push"]).args(arguments))?;
     text.split_once('@').map(|(_, digest)| digest.to_owned()).ok_or(format!("no digest in `{text}`"))
 }

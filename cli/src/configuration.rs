@@ -8,6 +8,8 @@
 //! debian-mirrors = ["https://mirror.example.org/debian"]  # also --debian-mirror
 //! crate-registries = ["https://crates.example.org/dl"]    # also --crate-registry
 //! jobs = 4                                      # also --jobs
+//! trust = "/etc/sx/trust.toml"                  # also --trust: who must have signed what
+//! key = "/home/a/.config/sx/key"                # also --key: what this machine or person signs with
 //! ```
 
 use crate::failure::{Failure, Kind};
@@ -30,6 +32,10 @@ pub struct Configuration {
     pub crate_registries: Vec<String>,
     /// Most builds at a time.
     pub jobs: Option<usize>,
+    /// Whose signatures count.
+    pub trust: Option<PathBuf>,
+    /// What is signed with.
+    pub key: Option<PathBuf>,
 }
 
 /// The environment, read once.

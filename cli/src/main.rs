@@ -16,6 +16,7 @@ mod image;
 mod progress;
 mod registry;
 mod session;
+mod signing;
 
 use clap::Parser;
 use std::io::{IsTerminal, Write};

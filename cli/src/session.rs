@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 use sx_derivation::StorePath;
+use sx_signing::Statement;
 use sx_source::fetch::Proxies;
 use sx_source::{FetchOptions, apt};
 use sx_store::check::{Check, Checked};
@@ -80,6 +81,11 @@ impl Session {
     /// The environment as it was at the start.
     pub const fn environment(&self) -> &Environment {
         &self.environment
+    }
+
+    /// The configuration.
+    pub const fn configuration(&self) -> &Configuration {
+        &self.configuration
     }
 
     /// The flag that ends everything.
@@ -178,6 +184,38 @@ impl Session {
             return Err(Failure::new(Kind::Interrupted, "interrupted"));
         }
         results.map_err(|error: RealiseError| error.into())
+    }
+
+    /// What the outputs of derivations are claims of: the derivation with its inputs' contents in it, the output, and what it
+    /// is. All of them are realised. Sources that are fetched by their hashes are left out, since that says all.
+    pub fn statements(
+        &self,
+        building: &Building,
+        derivations: &Derivations,
+        wanted: &[StorePath],
+        depth: CheckDepth,
+    ) -> Result<Vec<(StorePath, Statement)>, Failure> {
+        let statements = self.with_realiser(building, derivations, |realiser| {
+            let list = match depth {
+                CheckDepth::LastStep => wanted.to_vec(),
+                CheckDepth::ToTheSeed => realiser.all_below(wanted)?,
+            };
+            let mut statements = Vec::new();
+            for path in list {
+                let (resolved, outputs) = realiser.resolved(&path)?;
+                if resolved.builder == "builtin:fetch" {
+                    continue;
+                }
+                for (output, content) in outputs {
+                    let name = resolved.path().map_err(sx_store::StoreError::from)?;
+                    let statement = Statement::new(name, &output, content)?;
+                    statements.push((path.clone(), statement));
+                }
+            }
+            Ok(statements)
+        });
+        self.progress.clear();
+        statements
     }
 
     /// Builds that are compared begin in different seconds, or a time that one of them wrote down might not be seen.

@@ -1,9 +1,12 @@
 //! `sx export`
 
 use super::{Building, Target};
+use crate::evaluation::Derivations;
 use crate::failure::Failure;
-use crate::session::Session;
+use crate::session::{CheckDepth, Session};
+use crate::signing::{TrustArguments, Trusted};
 use clap::{Args, ValueEnum};
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use sx_derivation::StorePath;
@@ -81,6 +84,11 @@ pub struct ImageArguments {
     /// Attach what the image is made of, or how it came to be; may be given several times, or with commas
     #[arg(long, value_enum, value_delimiter = ',', value_name = "KIND")]
     attach: Vec<Attached>,
+    /// Go on only if enough people attested what the packages came out as, by the trust file
+    #[arg(long)]
+    require_quorum: bool,
+    #[command(flatten)]
+    trust: TrustArguments,
 }
 
 /// A document about an image.
@@ -178,6 +186,8 @@ impl ImageArguments {
             user: None,
             working_dir: None,
             attach: Vec::new(),
+            require_quorum: false,
+            trust: TrustArguments::default(),
         }
     }
 
@@ -206,6 +216,9 @@ impl ImageArguments {
         spec.check()?;
         request.reference(&spec)?;
         let paths = session.realise(&self.building, &request.derivations, &wanted)?;
+        if self.require_quorum {
+            self.check_quorum(session, &request.derivations, &wanted)?;
+        }
         let image = session.realised_image(&request, &paths, |config| self.adjust(config))?;
         let processors = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let tree = format == sx_export::Format::Tree;
@@ -239,6 +252,26 @@ impl ImageArguments {
             threads: self.threads.unwrap_or(processors),
             cache: cache(session.store().folder()),
         }))
+    }
+
+    /// Refuses outputs that not enough people attested. What they refer to is part of what was attested, since their store
+    /// paths are in their content.
+    fn check_quorum(
+        &self,
+        session: &Session,
+        derivations: &Derivations,
+        wanted: &[(StorePath, String)],
+    ) -> Result<(), Failure> {
+        let trusted = self.trust.read(session)?;
+        let paths: BTreeSet<StorePath> = wanted.iter().map(|(path, _)| path.clone()).collect();
+        let paths: Vec<StorePath> = paths.into_iter().collect();
+        for (path, claim) in session.statements(&self.building, derivations, &paths, CheckDepth::LastStep)? {
+            if wanted.contains(&(path, claim.output().to_owned())) {
+                let verdict = trusted.judge(session, &claim)?.verdict;
+                Trusted::require(&verdict, &format!("`{}`", claim.content()))?;
+            }
+        }
+        Ok(())
     }
 
     fn adjust(&self, config: &mut ImageConfig) {

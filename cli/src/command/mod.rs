@@ -1,5 +1,7 @@
 //! The verbs, and the options that they share.
 
+mod attest;
+mod attestation;
 mod check;
 mod completions;
 mod doc;
@@ -7,16 +9,22 @@ mod eval;
 mod export;
 mod gc;
 mod image;
+mod key;
 mod log;
 mod object;
 mod path_info;
+mod policy;
 mod pull;
 mod push;
 mod quantity;
 mod realise;
+mod release;
 mod repl;
+mod reproduce;
 mod sbom;
+mod sign;
 mod store;
+mod verify;
 mod why_depends;
 
 pub use quantity::bytes;
@@ -56,6 +64,14 @@ enum Verb {
     Pull(pull::Arguments),
     Image(image::Arguments),
     Sbom(Box<sbom::Arguments>),
+    Key(key::Arguments),
+    Attest(Box<attest::Arguments>),
+    Attestation(attestation::Arguments),
+    Verify(Box<verify::Arguments>),
+    Sign(Box<sign::Arguments>),
+    Policy(policy::Arguments),
+    Release(Box<release::Arguments>),
+    Reproduce(Box<reproduce::Arguments>),
     Gc(gc::Arguments),
     Store(store::Arguments),
     Log(log::Arguments),
@@ -121,7 +137,7 @@ pub struct Building {
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
     pub cores: Option<u16>,
     /// Stop a build after this many seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 6 * 3600)]
+    #[arg(long, value_name = "SECONDS", default_value_t = DEFAULT_TIMEOUT)]
     pub timeout: u64,
     /// Stop a build that prints nothing for this many seconds
     #[arg(long, value_name = "SECONDS")]
@@ -147,6 +163,27 @@ pub struct Building {
     pub keep_failed: bool,
 }
 
+impl Default for Building {
+    /// As without any option.
+    fn default() -> Self {
+        Self {
+            jobs: None,
+            cores: None,
+            timeout: DEFAULT_TIMEOUT,
+            max_silent_time: None,
+            source_folders: Vec::new(),
+            debian_mirrors: Vec::new(),
+            crate_registries: Vec::new(),
+            dry_run: false,
+            keep_going: false,
+            keep_failed: false,
+        }
+    }
+}
+
+/// Seconds after which a build is stopped.
+const DEFAULT_TIMEOUT: u64 = 6 * 3600;
+
 /// Runs the verb.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let Arguments { general, verb } = arguments;
@@ -161,6 +198,14 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Verb::Pull(arguments) => pull::run(&Session::new(&general)?, &arguments),
         Verb::Image(arguments) => image::run(&Session::new(&general)?, &arguments),
         Verb::Sbom(arguments) => sbom::run(&Session::new(&general)?, &arguments),
+        Verb::Key(arguments) => key::run(&Session::new(&general)?, &arguments),
+        Verb::Attest(arguments) => attest::run(&Session::new(&general)?, &arguments),
+        Verb::Attestation(arguments) => attestation::run(&Session::new(&general)?, &arguments),
+        Verb::Verify(arguments) => verify::run(&Session::new(&general)?, &arguments),
+        Verb::Sign(arguments) => sign::run(&Session::new(&general)?, &arguments),
+        Verb::Policy(arguments) => policy::run(&Session::new(&general)?, &arguments),
+        Verb::Release(arguments) => release::run(&Session::new(&general)?, &arguments),
+        Verb::Reproduce(arguments) => reproduce::run(&Session::new(&general)?, &arguments),
         Verb::Gc(arguments) => gc::run(&Session::new(&general)?, &arguments),
         Verb::Store(arguments) => store::run(&general, &arguments),
         Verb::Log(arguments) => log::run(&Session::new(&general)?, &arguments),

@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use crate::registry::RegistryArguments;
 use crate::session::Session;
+use crate::signing::{TrustArguments, Trusted, claim};
 use clap::Args;
 use std::fs::{File, TryLockError};
 use sx_export::Sha256Digest;
@@ -19,6 +20,11 @@ pub struct Arguments {
     image: String,
     #[command(flatten)]
     registry: RegistryArguments,
+    /// Take it only if enough people have signed it, by the trust file
+    #[arg(long)]
+    require_quorum: bool,
+    #[command(flatten)]
+    trust: TrustArguments,
 }
 
 pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
@@ -28,7 +34,18 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
     let folder = session.store().folder().join("downloads").join(name);
     let _lock = lock(session, &folder.with_extension("lock"))?;
     let pull = |client: &sx_registry::Client<'_>| client.pull(&folder);
+    // A trust file that can't be read is no reason to have pulled anything.
+    let trusted = match arguments.require_quorum {
+        true => Some(arguments.trust.read(session)?),
+        false => None,
+    };
     let pulled = session.with_registry(&arguments.registry, &address, Vec::new(), pull)?;
+    if let Some(trusted) = trusted {
+        let name = format!("{}/{}:{}", address.registry, address.repository, address.tag);
+        let claim = claim(&name, &pulled.manifest_digest.to_string())?;
+        let verdict = trusted.judge_image(session, &claim, Some((&arguments.registry, &address)))?;
+        Trusted::require(&verdict, &format!("`{name}@{}`", claim.digest()))?;
+    }
     let last: String = address.repository.rsplit('/').next().unwrap_or_default().chars().take(50).collect();
     let path = session.store().add_source(&folder, &format!("{last}-{}-image", address.tag), None)?;
     // The store has a copy; what can't be deleted now is found again by the next pull.

@@ -1,0 +1,198 @@
+//! `sx verify`
+
+use super::Target;
+use super::attest::claims_about;
+use crate::failure::{Failure, Kind};
+use crate::registry::RegistryArguments;
+use crate::session::Session;
+use crate::signing::{TrustArguments, Trusted};
+use clap::Args;
+use serde::Serialize;
+use std::path::Path;
+use sx_registry::Address;
+use sx_signing::attestations::Judgement;
+use sx_signing::{Finding, Statement, Verdict};
+
+/// Say whether enough people vouch for something, who is missing, and why a signature doesn't count
+///
+/// WHAT is a store path or a package (by attestations), an image in a registry, an OCI archive or layout (by signatures of
+/// images), or a release file (by signatures of it, and of all that it lists). The exit code is 1 if the quorum isn't met.
+#[derive(Debug, Args)]
+#[command(long_about)]
+pub struct Arguments {
+    /// A store path, a file or folder, HOST/NAME:TAG, or an attribute such as pkgs.hello
+    #[arg(value_name = "WHAT")]
+    what: String,
+    #[command(flatten)]
+    trust: TrustArguments,
+    /// The name under which an archive or layout was signed
+    #[arg(long = "as", value_name = "HOST/NAME:TAG")]
+    name: Option<String>,
+    #[command(flatten)]
+    release: super::release::Verifying,
+    #[command(flatten)]
+    registry: RegistryArguments,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What became of something before the trust file.
+#[derive(Serialize)]
+pub struct Report {
+    pub subject: String,
+    pub is_met: bool,
+    pub requirements: Vec<RequirementReport>,
+    pub signatures: Vec<SignatureReport>,
+    /// Who says that it came out otherwise.
+    pub dissent: Vec<DissentReport>,
+    #[serde(skip)]
+    text: String,
+}
+
+#[derive(Serialize)]
+pub struct RequirementReport {
+    group: String,
+    quorum: usize,
+    is_met: bool,
+    signed: Vec<String>,
+    missing: Vec<String>,
+}
+
+#[derive(Serialize)]
+pub struct SignatureReport {
+    file: String,
+    person: Option<String>,
+    machine: Option<String>,
+    /// Why it doesn't count; nothing if it does.
+    refusal: Option<String>,
+}
+
+#[derive(Serialize)]
+pub struct DissentReport {
+    content: String,
+    people: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Reports {
+    is_met: bool,
+    subjects: Vec<Report>,
+}
+
+pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
+    let trusted = arguments.trust.read(session)?;
+    let reports = reports(session, arguments, &trusted)?;
+    let is_met = !reports.is_empty() && reports.iter().all(|report| report.is_met);
+    if arguments.json {
+        session.print_json(&Reports { is_met, subjects: reports })?;
+    } else {
+        let texts: Vec<&str> = reports.iter().map(|report| report.text.as_str()).collect();
+        session.print(&texts.join("\n"))?;
+    }
+    if is_met { Ok(()) } else { Err(Failure::new(Kind::No, "not enough people vouch for it")) }
+}
+
+fn reports(session: &Session, arguments: &Arguments, trusted: &Trusted<'_>) -> Result<Vec<Report>, Failure> {
+    let text = arguments.what.as_str();
+    let path = Path::new(text);
+    if super::release::is_release(path) {
+        return super::release::verify(session, path, trusted, &arguments.release, &arguments.registry);
+    }
+    let is_object = sx_derivation::StorePath::parse(text).is_ok();
+    if is_object || path.is_symlink() {
+        let object = super::object::named(session, text)?;
+        return Ok(vec![judge_any(session, trusted, &claims_about(session, &object)?, text)?]);
+    }
+    if path.exists() {
+        let claim = super::sign::read_claim(session, text, arguments.name.as_deref(), &arguments.registry)?;
+        let verdict = trusted.judge_image(session, &claim, None)?;
+        return Ok(vec![Report::new(format!("{}@{}", claim.name, claim.digest()), &verdict)]);
+    }
+    if text.contains('/') {
+        let address: Address = text.parse()?;
+        let claim = super::sign::read_claim(session, text, arguments.name.as_deref(), &arguments.registry)?;
+        let verdict = trusted.judge_image(session, &claim, Some((&arguments.registry, &address)))?;
+        let mut reports = vec![Report::new(format!("{}@{}", claim.name, claim.digest()), &verdict)];
+        reports.extend(super::release::attached(session, &claim, trusted, &arguments.registry, &address)?);
+        return Ok(reports);
+    }
+    let target = Target { attribute: Some(text.into()), ..Target::default() };
+    let (package, _) = session.package(&target)?;
+    let realised = session.store().hold_realisation(&package.derivation, &package.output)?;
+    let object = realised.ok_or_else(|| {
+        Failure::new(Kind::Usage, format!("`{text}` is not realised, so there is nothing to vouch for"))
+            .hint(format!("`sx realise {text}` first"))
+    })?;
+    Ok(vec![judge_any(session, trusted, &claims_about(session, &object)?, text)?])
+}
+
+/// Judges claims of which one is enough: several derivations can have come out as one object.
+fn judge_any(
+    session: &Session,
+    trusted: &Trusted<'_>,
+    claims: &[Statement],
+    what: &str,
+) -> Result<Report, Failure> {
+    let mut last = None;
+    for claim in claims {
+        let report = judge(session, trusted, claim)?;
+        if report.is_met {
+            return Ok(report);
+        }
+        last = Some(report);
+    }
+    last.ok_or_else(|| {
+        Failure::new(Kind::Usage, format!("no derivation is known that was realised to `{what}`"))
+            .hint("attestations are about what a derivation was realised to")
+    })
+}
+
+/// Judges one claim.
+pub fn judge(session: &Session, trusted: &Trusted<'_>, claim: &Statement) -> Result<Report, Failure> {
+    let Judgement { verdict, dissent } = trusted.judge(session, claim)?;
+    let mut report = Report::new(format!("{} of {}", claim.content(), claim.derivation().name()), &verdict);
+    for (content, people) in dissent {
+        report.text += &format!("\n{} say that it was `{content}`", people.join(", "));
+        report.dissent.push(DissentReport { content: content.to_string(), people });
+    }
+    Ok(report)
+}
+
+impl Report {
+    pub fn new(subject: String, verdict: &Verdict) -> Self {
+        let requirements = verdict.tallies.iter().map(|tally| RequirementReport {
+            group: tally.group.clone(),
+            quorum: tally.quorum,
+            is_met: tally.is_met(),
+            signed: tally.signed.iter().cloned().collect(),
+            missing: tally.missing.iter().cloned().collect(),
+        });
+        let signature = |Finding { file, owner, refusal }: &Finding| SignatureReport {
+            file: file.clone(),
+            person: owner.as_ref().map(|owner| owner.person.clone()),
+            machine: owner.as_ref().and_then(|owner| owner.machine.clone()),
+            refusal: refusal.as_ref().map(|refusal| crate::failure::chain(refusal)),
+        };
+        Self {
+            is_met: verdict.is_met(),
+            requirements: requirements.collect(),
+            signatures: verdict.findings.iter().map(signature).collect(),
+            dissent: Vec::new(),
+            text: format!("{subject}\n{verdict}"),
+            subject,
+        }
+    }
+
+    /// Something that is as it has to be, or not, whoever signed.
+    pub fn plain(subject: String, is_met: bool, text: &str) -> Self {
+        Self {
+            text: format!("{subject}\n{}: {text}", if is_met { "met" } else { "not met" }),
+            subject,
+            is_met,
+            requirements: Vec::new(),
+            signatures: Vec::new(),
+            dissent: Vec::new(),
+        }
+    }
+}
