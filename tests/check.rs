@@ -1,17 +1,18 @@
 //! `sx check` before derivations that are unreproducible on purpose, one for each way.
 
 use crate::containers::scratch;
-use crate::harness::{Test, output, sx};
+use crate::harness::{Test, busybox, output, sx};
 use std::fs;
 use std::path::Path;
 
 pub fn tests() -> Vec<Test> {
-    let test = |name, run| Test { name, requires: &["busybox"], run };
+    let test = |name, run| Test { name, requires: &[], run };
     vec![
         test("check::each_way_of_being_unreproducible_is_caught_and_named", each_way as fn() -> _),
         test("check::what_is_valid_stays_as_it_is", valid_stays),
         test("check::the_page_has_a_table_and_totals", page),
-        Test { name: "check::the_way_to_a_compiler_is_the_same_again", requires: &[], run: bootstrap },
+        test("check::the_way_to_a_compiler_is_the_same_again", bootstrap),
+        test("check::what_was_checked_is_said", what),
     ]
 }
 
@@ -28,7 +29,7 @@ const WAYS: [(&str, &str, &[&str]); 16] = [
     ("uptime", "$b cut -d. -f1 /proc/uptime > $out", &["time"]),
     ("tar", "$b mkdir d; echo a > d/a; $b tar -cf $out d", &["umask", "time"]),
     ("umask", "umask > $out", &["umask"]),
-    ("host", "$b hostname > $out", &["host name"]),
+    ("host", "$b uname -n > $out", &["host name"]),
     ("locale", "echo $LANG > $out", &["locale"]),
     ("environment", "$b env | $b grep -v -e ^L -e ^TZ | $b wc -c > $out", &["environment"]),
     // A mention of itself is no difference.
@@ -39,11 +40,8 @@ const WAYS: [(&str, &str, &[&str]); 16] = [
 /// Writes the derivations, and a folder for them to read.
 fn expression(folder: &Path) -> Result<String, String> {
     let failed = |error: std::io::Error| error.to_string();
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let busybox =
-        std::env::split_paths(&path).map(|folder| folder.join("busybox")).find(|file| file.is_file());
     fs::create_dir_all(folder.join("tools")).map_err(failed)?;
-    fs::copy(busybox.ok_or("busybox is installed")?, folder.join("tools/busybox")).map_err(failed)?;
+    fs::copy(busybox()?, folder.join("tools/busybox")).map_err(failed)?;
     fs::create_dir_all(folder.join("src/sub")).map_err(failed)?;
     for name in ["one", "two", "three", "four", "five", "six", "sub/a", "sub/b"] {
         fs::write(folder.join("src").join(name), name).map_err(failed)?;
@@ -119,7 +117,12 @@ fn valid_stays() -> Result<(), String> {
     // Asked to, it keeps what came out otherwise.
     let kept = run(&["check", "random", "--keep-failed", "--no-diffoscope"])?;
     let text = String::from_utf8_lossy(&kept.stderr).into_owned();
-    if !store.join("failed/random-0").is_file() { Err(text) } else { Ok(()) }
+    let told = String::from_utf8_lossy(&kept.stdout);
+    let place = store.join("failed/random-0");
+    if place.is_file() && told.contains(&format!("which is kept in `{}`", place.display())) {
+        return Ok(());
+    }
+    Err(format!("{told}{text}"))
 }
 
 fn page() -> Result<(), String> {
@@ -144,4 +147,15 @@ fn page() -> Result<(), String> {
 fn bootstrap() -> Result<(), String> {
     let text = output(&mut sx(["check", "-q", "--deep", "pkgs.hello"]))?;
     if text.contains("10 the same, 0 different, 0 failed") { Ok(()) } else { Err(text) }
+}
+
+/// A set's packages are named one by one, so that a set of sources isn't taken for the program.
+fn what() -> Result<(), String> {
+    let set = output(&mut sx(["check", "-q", "--deep", "bootstrap.tinycc"]))?;
+    let expected = "checked bootstrap.tinycc.archive and bootstrap.tinycc.source and all that they are built from: 1 the same";
+    if !set.contains(expected) {
+        return Err(set);
+    }
+    let source = output(&mut sx(["check", "-q", "bootstrap.tinycc.archive"]))?;
+    if source.contains("nothing was built again") { Ok(()) } else { Err(source) }
 }

@@ -98,6 +98,11 @@ pub fn realised(attribute: &str) -> Result<PathBuf, String> {
     Ok(lasting_folder().join("store/store").join(base))
 }
 
+/// A shell with its usual programs, in one file: the project's own busybox, from the lasting store.
+pub fn busybox() -> Result<PathBuf, String> {
+    realised("bootstrap.busybox").map(|folder| folder.join("bin/busybox"))
+}
+
 /// TinyCC's source, unpacked.
 pub fn tinycc_source() -> Result<PathBuf, String> {
     realised("bootstrap.tinycc.source")

@@ -186,6 +186,14 @@ impl Rebuilt {
             Kept::For(place) => place,
         }
     }
+
+    /// Where it stays, if it does.
+    pub fn kept(&self) -> Option<&Path> {
+        match &self.0 {
+            Kept::Until(_) => None,
+            Kept::For(place) => Some(place),
+        }
+    }
 }
 
 impl Realiser<'_> {

@@ -2,7 +2,7 @@
 
 use super::verbs::{Signers, has, refused};
 use crate::containers::scratch;
-use crate::harness::{lasting_folder, output, source_folder, sx};
+use crate::harness::{busybox, output, source_folder, sx};
 use crate::registry::registry;
 use std::fs;
 use std::path::Path;
@@ -26,7 +26,7 @@ impl Machine<'_> {
     }
 }
 
-/// A tree with two packages, the second of them slow enough to be interrupted if it is asked to.
+/// Writes a configuration that knows where TinyCC's source lies.
 fn prepare(folder: &Path) -> Result<(), String> {
     let failed = |error: std::io::Error| error.to_string();
     fs::create_dir_all(folder.join("sx")).map_err(failed)?;
@@ -87,10 +87,7 @@ pub fn quorum() -> Result<(), String> {
 fn flake(folder: &Path, busy: &str) -> Result<(), String> {
     let failed = |error: std::io::Error| error.to_string();
     fs::create_dir_all(folder.join("tree/tools")).map_err(failed)?;
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let busybox =
-        std::env::split_paths(&path).map(|folder| folder.join("busybox")).find(|file| file.is_file());
-    fs::copy(busybox.ok_or("busybox is installed")?, folder.join("tree/tools/busybox")).map_err(failed)?;
+    fs::copy(busybox()?, folder.join("tree/tools/busybox")).map_err(failed)?;
     let text = format!(
         "{{\n  outputs = _: let\n    tools = ./tools;\n    make = name: text: derivation {{\n      inherit name;\n      \
          system = \"x86_64-linux\";\n      builder = \"${{tools}}/busybox\";\n      args = [ \"sh\" \"-c\" text ];\n      \
@@ -206,7 +203,5 @@ pub fn older() -> Result<(), String> {
     output(verify("one.json").arg("--allow-older"))?;
     // The newer one is still remembered.
     has(&refused(&mut verify("one.json"))?, "is older than 2")?;
-    output(&mut verify("two.json")).map(drop)?;
-    let _ = lasting_folder();
-    Ok(())
+    output(&mut verify("two.json")).map(drop)
 }

@@ -1,6 +1,6 @@
 //! Where the bytes of two files differ.
 
-use super::structure;
+use super::structure::{self, Inside};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
@@ -9,8 +9,10 @@ use std::path::Path;
 const MAX_PLACES: usize = 5;
 /// Bytes of a place that are kept.
 pub(super) const SHOWN_BYTES: usize = 64;
-/// Places that are so close are one.
+/// Places that are so close are one, if they are in the same part.
 const GAP_BYTES: usize = 8;
+/// So many bytes have to differ before their number tells anything of their order: two can be each other's by chance.
+const MIN_REORDERED_BYTES: u64 = 32;
 /// Files up to this length are read whole; of longer ones only the first place is found.
 const WHOLE_BYTES: u64 = 256 << 20;
 
@@ -23,12 +25,25 @@ pub struct ContentDifference {
     pub second_bytes: u64,
     /// How many bytes differ, if both are of one length.
     pub differing_bytes: Option<u64>,
-    /// Whether both hold the same bytes, or the same lines, in another order.
-    pub is_reordered: bool,
+    /// What both hold, in another order.
+    pub reordered: Option<Reordered>,
     /// The first places, from the beginning.
     pub places: Vec<Place>,
     /// Whether there are more.
     pub has_more: bool,
+}
+
+/// What two files hold in another order; the first that fits is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reordered {
+    /// Members of these names, in archives.
+    Members,
+    /// Lines of text.
+    Lines,
+    /// Words of text.
+    Words,
+    /// Bytes, many of which differ.
+    Bytes,
 }
 
 /// A place where bytes differ.
@@ -54,18 +69,17 @@ pub(super) fn compare(first: &Path, second: &Path) -> io::Result<Option<ContentD
     if first == second {
         return Ok(None);
     }
-    let mut ranges = if first.len() == second.len() { runs(&first, &second) } else { vec![] };
-    let differing = if first.len() == second.len() {
-        Some(first.iter().zip(&second).filter(|(first, second)| first != second).count() as u64)
+    let (ranges, differing) = if first.len() == second.len() {
+        let differing = first.iter().zip(&second).filter(|(first, second)| first != second).count();
+        (runs(&first, &second), Some(differing as u64))
     } else {
-        ranges.push(middle(&first, &second));
-        None
+        (vec![middle(&first, &second)], None)
     };
     let has_more = ranges.len() > MAX_PLACES;
     let is_text = [&first, &second].iter().all(|bytes| is_text(bytes));
-    let places = ranges.iter().take(MAX_PLACES).map(|&Range { begin, end, second_end }| Place {
+    let places = ranges.into_iter().take(MAX_PLACES).map(|Range { begin, end, second_end, inside }| Place {
         offset: begin as u64,
-        inside: structure::inside(&first, begin),
+        inside: inside.parts,
         first: shown(&first, begin, end, is_text),
         second: shown(&second, begin, second_end, is_text),
     });
@@ -73,7 +87,7 @@ pub(super) fn compare(first: &Path, second: &Path) -> io::Result<Option<ContentD
         first_bytes: lengths.0,
         second_bytes: lengths.1,
         differing_bytes: differing,
-        is_reordered: is_reordered(&first, &second, is_text),
+        reordered: reordered(&first, &second, differing, is_text),
         places: places.collect(),
         has_more,
     }))
@@ -84,17 +98,22 @@ struct Range {
     begin: usize,
     end: usize,
     second_end: usize,
+    /// What the first byte is part of, in the first.
+    inside: Inside,
 }
 
-/// Where two contents of one length differ, close places together. One more than is shown at most.
+/// Where two contents of one length differ, close places of one part together. One more than is shown at most.
 fn runs(first: &[u8], second: &[u8]) -> Vec<Range> {
     let mut ranges: Vec<Range> = Vec::new();
     for at in (0..first.len()).filter(|&at| first[at] != second[at]) {
         let count = ranges.len();
-        match ranges.last_mut().filter(|range| at - range.end < GAP_BYTES) {
+        match ranges.last_mut().filter(|range| at - range.end < GAP_BYTES && at < range.inside.end) {
             Some(range) => (range.end, range.second_end) = (at + 1, at + 1),
             None if count > MAX_PLACES => break,
-            None => ranges.push(Range { begin: at, end: at + 1, second_end: at + 1 }),
+            None => {
+                let inside = structure::inside(first, at);
+                ranges.push(Range { begin: at, end: at + 1, second_end: at + 1, inside });
+            }
         }
     }
     ranges
@@ -105,7 +124,8 @@ fn middle(first: &[u8], second: &[u8]) -> Range {
     let same = first.iter().zip(second).take_while(|(first, second)| first == second).count();
     let ends = first[same..].iter().rev().zip(second[same..].iter().rev());
     let end = ends.take_while(|(first, second)| first == second).count();
-    Range { begin: same, end: first.len() - end, second_end: second.len() - end }
+    let inside = structure::inside(first, same);
+    Range { begin: same, end: first.len() - end, second_end: second.len() - end, inside }
 }
 
 /// The bytes of a place; of text, the whole lines that it lies in.
@@ -127,24 +147,33 @@ fn is_text(bytes: &[u8]) -> bool {
     beginning.iter().all(|&byte| byte >= b' ' || matches!(byte, b'\n' | b'\t' | b'\r'))
 }
 
-fn is_reordered(first: &[u8], second: &[u8], is_text: bool) -> bool {
-    if first.len() != second.len() {
-        return false;
+fn reordered(first: &[u8], second: &[u8], differing: Option<u64>, is_text: bool) -> Option<Reordered> {
+    let names = structure::member_names(first).zip(structure::member_names(second));
+    if names.is_some_and(|(first, second)| first != second && sorted(first) == sorted(second)) {
+        return Some(Reordered::Members);
     }
+    // None if the lengths aren't the same.
+    let differing = differing?;
     if is_text {
-        let sorted = |bytes: &[u8]| {
-            let mut words: Vec<Vec<u8>> = bytes.split(u8::is_ascii_whitespace).map(<[u8]>::to_vec).collect();
-            words.sort();
-            words
+        let lines = |bytes| sorted(<[u8]>::split(bytes, |&byte| byte == b'\n').collect());
+        let words = |bytes| sorted(<[u8]>::split(bytes, u8::is_ascii_whitespace).collect());
+        return if lines(first) == lines(second) {
+            Some(Reordered::Lines)
+        } else {
+            (words(first) == words(second)).then_some(Reordered::Words)
         };
-        return sorted(first) == sorted(second);
     }
     let counts = |bytes: &[u8]| {
         let mut counts = [0_u64; 256];
         bytes.iter().for_each(|&byte| counts[usize::from(byte)] += 1);
         counts
     };
-    counts(first) == counts(second)
+    (differing >= MIN_REORDERED_BYTES && counts(first) == counts(second)).then_some(Reordered::Bytes)
+}
+
+fn sorted<T: Ord>(mut list: Vec<T>) -> Vec<T> {
+    list.sort();
+    list
 }
 
 fn compare_long(first: &Path, second: &Path, lengths: (u64, u64)) -> io::Result<Option<ContentDifference>> {
@@ -172,7 +201,7 @@ fn compare_long(first: &Path, second: &Path, lengths: (u64, u64)) -> io::Result<
             first_bytes: lengths.0,
             second_bytes: lengths.1,
             differing_bytes: None,
-            is_reordered: false,
+            reordered: None,
             places: vec![place],
             has_more: true,
         }));
@@ -222,10 +251,38 @@ mod tests {
     }
 
     #[test]
-    fn another_order_is_seen_in_text_and_in_bytes() {
-        assert!(difference(b"b\na\n", b"a\nb\n").is_reordered);
-        assert!(difference(b"\x01\x02", b"\x02\x01").is_reordered);
-        assert!(!difference(b"ab\n", b"ba\n").is_reordered);
+    fn another_order_is_seen_where_it_can_be_no_chance() {
+        let order = |first: &[u8], second: &[u8]| difference(first, second).reordered;
+        assert_eq!(order(b"b\na\n", b"a\nb\n"), Some(Reordered::Lines));
+        assert_eq!(order(b"x b a\n", b"x a b\n"), Some(Reordered::Words));
+        assert_eq!(order(b"ab\n", b"ba\n"), None);
+        assert_eq!(order(b"\x01\x02", b"\x02\x01"), None);
+        let (first, second): (Vec<u8>, Vec<u8>) = ((0..64).collect(), (0..64).rev().collect());
+        assert_eq!(order(&first, &second), Some(Reordered::Bytes));
+        let (a, b) = (member("a.o/", b"1"), member("b.o/", b"222"));
+        let archive = |members: [&[u8]; 2]| [b"!<arch>\n".to_vec(), members.concat()].concat();
+        assert_eq!(order(&archive([&a, &b]), &archive([&b, &a])), Some(Reordered::Members));
+    }
+
+    /// A member of an `ar` archive.
+    fn member(name: &str, content: &[u8]) -> Vec<u8> {
+        let length = content.len();
+        let mut bytes =
+            format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{length:<10}`\n", 1_790_000_000, 0, 0, 644).into_bytes();
+        bytes.extend(content);
+        bytes.resize(bytes.len().next_multiple_of(2), b'\n');
+        bytes
+    }
+
+    #[test]
+    fn close_differences_of_two_fields_are_two_places() {
+        let first = [b"!<arch>\n".to_vec(), member("a.o/", b"x")].concat();
+        let mut second = first.clone();
+        // The last digit of the time stamp, and the first of the owner, three bytes on.
+        (second[8 + 25], second[8 + 28]) = (b'1', b'7');
+        let found = difference(&first, &second).places;
+        let inside: Vec<&str> = found.iter().map(|place| place.inside[0].as_str()).collect();
+        assert_eq!(inside, ["member `a.o`: time stamp", "member `a.o`: owner"]);
     }
 
     #[test]

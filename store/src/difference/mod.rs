@@ -7,7 +7,7 @@ mod content;
 mod structure;
 mod suspicion;
 
-pub use content::{ContentDifference, Place};
+pub use content::{ContentDifference, Place, Reordered};
 pub use suspicion::{Cause, Suspicion, Witness, suspicions};
 
 use std::collections::BTreeSet;

@@ -7,40 +7,84 @@ const MAX_DEPTH: usize = 4;
 /// Most members that are looked at.
 const MAX_MEMBERS: usize = 1_000_000;
 
-/// The parts that the byte at `offset` lies in, from the outside inward.
-pub(super) fn inside(bytes: &[u8], offset: usize) -> Vec<String> {
-    let (mut parts, mut bytes, mut offset) = (Vec::new(), bytes, offset);
-    for _ in 0..MAX_DEPTH {
-        let found = match bytes {
-            [0x7f, b'E', b'L', b'F', 2, 1, ..] => elf(bytes, offset),
-            [b'!', b'<', b'a', b'r', b'c', b'h', b'>', b'\n', ..] => ar(bytes, offset),
-            [0x1f, 0x8b, ..] => gzip(offset),
-            _ if bytes.get(257..262) == Some(b"ustar") => tar(bytes, offset),
-            _ => None,
-        };
-        let Some(Part { name, content }) = found else { break };
-        parts.push(name);
-        let Some((begin, end)) = content else { break };
-        let Some(content) = bytes.get(begin..end) else { break };
-        (bytes, offset) = (content, offset - begin);
-    }
-    parts
+/// What a byte is part of.
+pub(super) struct Inside {
+    /// From the outside inward.
+    pub(super) parts: Vec<String>,
+    /// Where the innermost of them ends, from the file's beginning.
+    pub(super) end: usize,
 }
 
-/// A part, and where its content is if that may have parts of its own.
+/// What the byte at `offset` is part of.
+pub(super) fn inside(bytes: &[u8], offset: usize) -> Inside {
+    let (mut inside, mut content, mut base) = (Inside { parts: Vec::new(), end: bytes.len() }, bytes, 0);
+    for _ in 0..MAX_DEPTH {
+        let offset = offset - base;
+        let found = match content {
+            [0x7f, b'E', b'L', b'F', 2, 1, ..] => elf(content, offset),
+            [0x1f, 0x8b, ..] => field(&GZIP, offset).map(|(name, end)| leaf(name, end)),
+            _ => members(content).map(|mut members| {
+                let found = members.find_map(|member| member.part(offset));
+                found.unwrap_or_else(|| leaf("after the last member", content.len()))
+            }),
+        };
+        let Some(Part { name, begin, end }) = found else { break };
+        inside.parts.push(name);
+        inside.end = base + end.min(content.len());
+        let Some((begin, inner)) = begin.and_then(|begin| Some((begin, content.get(begin..end)?))) else {
+            break;
+        };
+        (content, base) = (inner, base + begin);
+    }
+    inside
+}
+
+/// The names of an archive's members, in order; `None` if it is none.
+pub(super) fn member_names(bytes: &[u8]) -> Option<Vec<String>> {
+    let names: Vec<String> = members(bytes)?.map(|member| member.name).collect();
+    (!names.is_empty()).then_some(names)
+}
+
+/// A part of a content, and where it ends in that.
 struct Part {
     name: String,
-    content: Option<(usize, usize)>,
+    /// Where it begins, if it may have parts of its own.
+    begin: Option<usize>,
+    end: usize,
 }
 
-fn leaf(name: impl Into<String>) -> Option<Part> {
-    Some(Part { name: name.into(), content: None })
+fn leaf(name: impl Into<String>, end: usize) -> Part {
+    Part { name: name.into(), begin: None, end }
+}
+
+/// Fields of a header: name, and where it ends.
+type Fields<'a> = [(&'a str, usize)];
+
+const GZIP: [(&str, usize); 4] =
+    [("gzip header", 4), ("gzip header: time stamp", 8), ("gzip header", 10), ("gzip data", usize::MAX)];
+const AR: [(&str, usize); 5] = [("name", 16), ("time stamp", 28), ("owner", 40), ("mode", 48), ("size", 60)];
+const TAR: [(&str, usize); 11] = [
+    ("name", 100),
+    ("mode", 108),
+    ("owner", 124),
+    ("size", 136),
+    ("time stamp", 148),
+    ("checksum", 156),
+    ("type", 157),
+    ("link", 257),
+    ("format", 265),
+    ("owner", 329),
+    ("name", 512),
+];
+
+fn field<'a>(fields: &Fields<'a>, offset: usize) -> Option<(&'a str, usize)> {
+    fields.iter().find(|(_, end)| offset < *end).copied()
 }
 
 /// 64 bits, little endian: the sections, else the segments.
 fn elf(bytes: &[u8], offset: usize) -> Option<Part> {
     if offset < 64 {
-        return leaf("ELF header");
+        return Some(leaf("ELF header", 64));
     }
     let (table, size, count) = (long(bytes, 0x28)?, short(bytes, 0x3a)?, short(bytes, 0x3c)?);
     let header = |number: usize| table.checked_add(number.checked_mul(size)?);
@@ -56,30 +100,67 @@ fn elf(bytes: &[u8], offset: usize) -> Option<Part> {
                 Some(text(name.split(|&byte| byte == 0).next()?))
             });
             let name = name.unwrap_or_else(|| number.to_string());
-            return leaf(format!("section `{name}` + {:#x}", offset - begin));
+            let name = format!("section `{name}` + {:#x}", offset - begin);
+            return Some(leaf(name, begin.saturating_add(length)));
         }
     }
     if count > 0 && offset >= table && offset - table < count * size {
-        return leaf("section headers");
+        return Some(leaf("section headers", table.saturating_add(count * size)));
     }
     let (table, size, count) = (long(bytes, 0x20)?, short(bytes, 0x36)?, short(bytes, 0x38)?);
     if offset >= table && offset - table < count * size {
-        return leaf("program headers");
+        return Some(leaf("program headers", table.saturating_add(count * size)));
     }
     for number in 0..count {
         let header = table.checked_add(number * size)?;
         let (begin, length) = (long(bytes, header.checked_add(8)?)?, long(bytes, header.checked_add(0x20)?)?);
         if offset >= begin && offset - begin < length {
-            return leaf(format!("segment {number} + {:#x}", offset - begin));
+            return Some(leaf(
+                format!("segment {number} + {:#x}", offset - begin),
+                begin.saturating_add(length),
+            ));
         }
     }
     None
 }
 
-fn ar(bytes: &[u8], offset: usize) -> Option<Part> {
-    let mut at = 8_usize;
-    let mut long_names: &[u8] = &[];
-    for _ in 0..MAX_MEMBERS {
+/// A member of an archive, and where its header, its content and what follows it begin.
+struct Member {
+    name: String,
+    fields: &'static Fields<'static>,
+    at: usize,
+    begin: usize,
+    end: usize,
+    next: usize,
+}
+
+impl Member {
+    /// What of it the byte at `offset` is, if it is.
+    fn part(&self, offset: usize) -> Option<Part> {
+        let Self { name, fields, at, begin, end, next } = self;
+        if offset < *begin {
+            let (field, last) = field(fields, offset.checked_sub(*at)?)?;
+            return Some(leaf(format!("member `{name}`: {field}"), at + last));
+        }
+        if offset < *end {
+            return Some(Part { name: format!("member `{name}`"), begin: Some(*begin), end: *end });
+        }
+        (offset < *next).then(|| leaf(format!("member `{name}`: padding"), *next))
+    }
+}
+
+/// The members of an archive, as far as they can be understood; `None` if it is none.
+fn members(bytes: &[u8]) -> Option<Box<dyn Iterator<Item = Member> + '_>> {
+    match bytes {
+        [b'!', b'<', b'a', b'r', b'c', b'h', b'>', b'\n', ..] => Some(Box::new(ar(bytes).take(MAX_MEMBERS))),
+        _ if bytes.get(257..262) == Some(b"ustar") => Some(Box::new(tar(bytes).take(MAX_MEMBERS))),
+        _ => None,
+    }
+}
+
+fn ar(bytes: &[u8]) -> impl Iterator<Item = Member> {
+    let (mut at, mut long_names): (usize, &[u8]) = (8, &[]);
+    std::iter::from_fn(move || {
         let header = bytes.get(at..at.checked_add(60)?)?;
         let length: usize = std::str::from_utf8(&header[48..58]).ok()?.trim().parse().ok()?;
         let begin = at + 60;
@@ -98,66 +179,30 @@ fn ar(bytes: &[u8], offset: usize) -> Option<Part> {
         if raw == b"//" {
             long_names = &bytes[begin..end];
         }
-        if offset < begin {
-            let field = match offset.checked_sub(at)? {
-                0..16 => "name",
-                16..28 => "time stamp",
-                28..40 => "owner",
-                40..48 => "mode",
-                _ => "size",
-            };
-            return leaf(format!("member `{name}`: {field}"));
-        }
-        if offset < end {
-            return Some(Part { name: format!("member `{name}`"), content: Some((begin, end)) });
-        }
-        at = end + (end & 1);
-    }
-    None
+        let member = Member { name, fields: &AR, at, begin, end, next: end + (end & 1) };
+        at = member.next;
+        Some(member)
+    })
 }
 
-fn tar(bytes: &[u8], offset: usize) -> Option<Part> {
+/// The end of a tar archive is blocks of zeros, which name nothing.
+fn tar(bytes: &[u8]) -> impl Iterator<Item = Member> {
     let mut at = 0_usize;
-    for _ in 0..MAX_MEMBERS {
+    std::iter::from_fn(move || {
         let header = bytes.get(at..at.checked_add(512)?)?;
         let until_zero = |field: &[u8]| text(field.split(|&byte| byte == 0).next().unwrap_or_default());
         let (name, prefix) = (until_zero(&header[..100]), until_zero(&header[345..500]));
         if name.is_empty() {
-            return leaf("the archive's end");
+            return None;
         }
         let name = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
         let size = std::str::from_utf8(&header[124..135]).ok()?.trim_matches([' ', '\0']);
-        let length = usize::from_str_radix(size, 8).ok()?;
         let begin = at + 512;
-        if offset < begin {
-            let field = match offset.checked_sub(at)? {
-                100..108 => "mode",
-                108..124 | 265..329 => "owner",
-                124..136 => "size",
-                136..148 => "time stamp",
-                148..156 => "checksum",
-                _ => "name",
-            };
-            return leaf(format!("member `{name}`: {field}"));
-        }
-        let end = begin.checked_add(length)?;
-        if offset < end {
-            return Some(Part { name: format!("member `{name}`"), content: Some((begin, end)) });
-        }
-        at = end.checked_next_multiple_of(512)?;
-        if offset < at {
-            return leaf(format!("member `{name}`: padding"));
-        }
-    }
-    None
-}
-
-fn gzip(offset: usize) -> Option<Part> {
-    match offset {
-        4..8 => leaf("gzip header: time stamp"),
-        0..10 => leaf("gzip header"),
-        _ => leaf("gzip data"),
-    }
+        let end = begin.checked_add(usize::from_str_radix(size, 8).ok()?)?;
+        let member = Member { name, fields: &TAR, at, begin, end, next: end.checked_next_multiple_of(512)? };
+        at = member.next;
+        Some(member)
+    })
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -196,18 +241,20 @@ mod tests {
     #[test]
     fn fields_and_contents_of_archives_are_named() {
         let bytes = archive("x.o/", b"content");
-        assert_eq!(inside(&bytes, 8 + 20), ["member `x.o`: time stamp"]);
-        assert_eq!(inside(&bytes, 8 + 62), ["member `x.o`"]);
+        assert_eq!(inside(&bytes, 8 + 20).parts, ["member `x.o`: time stamp"]);
+        assert_eq!(inside(&bytes, 8 + 20).end, 8 + 28);
+        assert_eq!(inside(&bytes, 8 + 62).parts, ["member `x.o`"]);
         let outer = archive("inner.a/", &bytes);
-        assert_eq!(inside(&outer, 68 + 8 + 62), ["member `inner.a`", "member `x.o`"]);
+        assert_eq!(inside(&outer, 68 + 8 + 62).parts, ["member `inner.a`", "member `x.o`"]);
+        assert_eq!(inside(&outer, 68 + 8 + 20).end, 68 + 8 + 28);
     }
 
     #[test]
     fn sections_of_this_very_program_are_named() {
         let bytes = std::fs::read("/proc/self/exe").unwrap();
-        assert_eq!(inside(&bytes, 5), ["ELF header"]);
+        assert_eq!(inside(&bytes, 5).parts, ["ELF header"]);
         let names: Vec<String> =
-            (64..bytes.len()).step_by(997).flat_map(|offset| inside(&bytes, offset)).collect();
+            (64..bytes.len()).step_by(997).flat_map(|offset| inside(&bytes, offset).parts).collect();
         assert!(names.iter().any(|name| name.starts_with("section `.text` + 0x")), "{names:?}");
     }
 
@@ -219,10 +266,12 @@ mod tests {
         bytes[257..262].copy_from_slice(b"ustar");
         bytes.extend(b"hello");
         bytes.resize(2048, 0);
-        assert_eq!(inside(&bytes, 140), ["member `file`: time stamp"]);
-        assert_eq!(inside(&bytes, 513), ["member `file`"]);
-        assert_eq!(inside(&bytes, 600), ["member `file`: padding"]);
-        assert_eq!(inside(&bytes, 1100), ["the archive's end"]);
+        assert_eq!(inside(&bytes, 140).parts, ["member `file`: time stamp"]);
+        assert_eq!(inside(&bytes, 513).parts, ["member `file`"]);
+        assert_eq!(inside(&bytes, 600).parts, ["member `file`: padding"]);
+        assert_eq!(inside(&bytes, 1100).parts, ["after the last member"]);
+        assert_eq!(member_names(&bytes).unwrap(), ["file"]);
+        assert_eq!(member_names(b"text"), None);
     }
 
     #[test]

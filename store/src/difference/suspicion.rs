@@ -1,6 +1,6 @@
 //! Guesses at why two builds differ, from the bytes that do and from what more builds told.
 
-use super::content::{ContentDifference, Place};
+use super::content::{ContentDifference, Place, Reordered};
 use super::{Comparison, FileDifferenceKind};
 use crate::check::{CLOCKS_AHEAD, Isolated, OTHER_HOST, PADDING, Variation};
 use bstr::ByteSlice;
@@ -130,8 +130,14 @@ fn of_content(content: &ContentDifference, witness: &Witness<'_>, add: &mut impl
             add(Cause::Path, "it has paths of working files".into());
         }
     }
-    if content.is_reordered {
-        add(Cause::Order, "both have the same in another order".into());
+    if let Some(reordered) = content.reordered {
+        let what = match reordered {
+            Reordered::Members => "members",
+            Reordered::Lines => "lines",
+            Reordered::Words => "words",
+            Reordered::Bytes => "bytes",
+        };
+        add(Cause::Order, format!("both have the same {what} in another order"));
     }
 }
 
@@ -198,7 +204,7 @@ mod tests {
             first_bytes: 1,
             second_bytes: 1,
             differing_bytes: None,
-            is_reordered: false,
+            reordered: None,
             places: vec![place],
             has_more: false,
         };

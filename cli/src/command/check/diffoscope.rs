@@ -31,10 +31,14 @@ pub fn describe(session: &Session, results: &[Result<Checked, RealiseError>], re
                 "--exclude-directory-metadata=yes",
             ]);
             command.arg(format!("--max-text-report-size={}", 64 * 1024));
-            command.arg(session.store().location(&different.first)).arg(different.rebuilt.location());
+            let (first, second) = (session.store().location(&different.first), different.rebuilt.location());
+            command.arg(&first).arg(second);
             // It is one opinion more: without it the report is whole.
             let Ok(ended) = command.stdin(Stdio::null()).stderr(Stdio::null()).output() else { continue };
+            // Where they lie tells nobody anything.
             let text = String::from_utf8_lossy(&ended.stdout);
+            let text = text.replace(&*first.to_string_lossy(), "first");
+            let text = text.replace(&*second.to_string_lossy(), "second");
             let clean =
                 |line: &str| line.chars().filter(|character| !character.is_control()).collect::<String>();
             let lines: Vec<String> = text.lines().take(MAX_LINES).map(clean).collect();

@@ -20,7 +20,7 @@ use sx_store::check::{Check, Isolation, Variation};
 ///
 /// The second build is told of another number of cores, has other clocks, umask, host name, locale and environment, and sees
 /// folders that list their files in another order. What is in the store stays as it is. Of a set, such as `pkgs`, all
-/// packages in it are checked. The exit code is 1 if anything came out otherwise.
+/// packages in it are checked, not what is in sets below it. The exit code is 1 if anything came out otherwise.
 #[derive(Debug, Args)]
 #[command(long_about)]
 pub struct Arguments {
@@ -87,7 +87,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
     };
     let depth = if arguments.deep { CheckDepth::ToTheSeed } else { CheckDepth::LastStep };
     let results = session.check(&arguments.building, &derivations, &wanted, depth, &check)?;
-    let mut report = Report::new(&packages, &variations, &results);
+    let mut report = Report::new(&packages, depth, &variations, &results);
     if !arguments.no_diffoscope {
         diffoscope::describe(session, &results, &mut report);
     }
@@ -118,7 +118,7 @@ pub fn check_realised(
     let check =
         Check { variations: &variations, isolation: Isolation::Within(SHORT), clock: &SystemTime::now };
     let results = session.check(building, derivations, wanted, CheckDepth::LastStep, &check)?;
-    let report = Report::new(&[], &variations, &results);
+    let report = Report::new(&[], CheckDepth::LastStep, &variations, &results);
     report.outcome().inspect_err(|failure| {
         if failure.is(Kind::No) {
             session.progress().print(&report.to_string());

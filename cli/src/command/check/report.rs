@@ -2,6 +2,7 @@
 
 use crate::evaluation::Package;
 use crate::failure::{Failure, Kind, chain};
+use crate::session::CheckDepth;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
@@ -9,10 +10,17 @@ use sx_store::check::{Checked, Different, Isolated, Variation, Verdict};
 use sx_store::difference::{Comparison, ContentDifference, FileDifference, FileDifferenceKind};
 use sx_store::realise::RealiseError;
 
+/// Most packages that are named in words.
+const MAX_NAMES: usize = 6;
+
 /// Of all derivations that were built once more.
 #[derive(Serialize)]
 pub struct Report {
     pub totals: Totals,
+    /// Attributes of the packages that were asked for, those of sets one by one.
+    pub packages: Vec<String>,
+    /// `last-step`, or `to-the-seed`: all that they are built from too.
+    pub depth: &'static str,
     /// What the second builds found otherwise.
     pub variations: Vec<&'static str>,
     /// In an order in which inputs come first.
@@ -50,7 +58,10 @@ pub struct DerivationReport {
 pub struct OutputReport {
     pub output: String,
     pub first: String,
+    /// What the second build's would be called; it isn't in the store.
     pub second: String,
+    /// Where the second build's was kept, if it was.
+    pub kept: Option<String>,
     pub files: Vec<FileReport>,
     pub more_files: usize,
     pub causes: Vec<CauseReport>,
@@ -90,6 +101,7 @@ pub struct PlaceReport {
 impl Report {
     pub fn new(
         packages: &[(String, Package)],
+        depth: CheckDepth,
         variations: &BTreeSet<Variation>,
         results: &[Result<Checked, RealiseError>],
     ) -> Self {
@@ -137,9 +149,34 @@ impl Report {
         let derivations = derivations.collect();
         Self {
             totals,
+            packages: packages.iter().map(|(attribute, _)| attribute.clone()).collect(),
+            depth: match depth {
+                CheckDepth::LastStep => "last-step",
+                CheckDepth::ToTheSeed => "to-the-seed",
+            },
             variations: variations.iter().map(|variation| variation.name()).collect(),
             derivations,
         }
+    }
+
+    /// What was checked, in words.
+    fn checked(&self) -> String {
+        let named: Vec<&str> =
+            self.packages.iter().map(|name| if name.is_empty() { "the expression" } else { name }).collect();
+        let names = match named.as_slice() {
+            [] => return String::new(),
+            [first @ .., last] if first.len() < MAX_NAMES => match first {
+                [] => (*last).to_owned(),
+                _ => format!("{} and {last}", first.join(", ")),
+            },
+            all => format!("{} and {} more packages", all[..MAX_NAMES].join(", "), all.len() - MAX_NAMES),
+        };
+        let below = match (self.depth, named.len()) {
+            ("last-step", _) => "",
+            (_, 1) => " and all that it is built from",
+            _ => " and all that they are built from",
+        };
+        format!("checked {names}{below}: ")
     }
 
     /// A failure if anything came out otherwise, or not at all.
@@ -175,6 +212,7 @@ impl OutputReport {
             output: different.output.clone(),
             first: different.first.to_string(),
             second: different.second.to_string(),
+            kept: different.rebuilt.kept().map(|place| place.display().to_string()),
             files: files.iter().map(FileReport::new).collect(),
             more_files: *more,
             causes: causes.collect(),
@@ -262,8 +300,12 @@ impl fmt::Display for Report {
         let Totals { same, fetched, different, failed } = self.totals;
         write!(
             text,
-            "{same} the same, {different} different, {failed} failed, {fetched} fetched by their hashes"
+            "{}{same} the same, {different} different, {failed} failed, {fetched} fetched by their hashes",
+            self.checked()
         )?;
+        if same + different + failed == 0 {
+            write!(text, "\nnothing was built again: what is fetched is what its hash says")?;
+        }
         formatter.write_str(&text)
     }
 }
@@ -271,7 +313,11 @@ impl fmt::Display for Report {
 impl fmt::Display for OutputReport {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(formatter, "    output `{}`: {}", self.output, self.first)?;
-        writeln!(formatter, "    built again: {}", self.second)?;
+        let place = match &self.kept {
+            Some(place) => format!("is kept in `{}`", printable(place)),
+            None => "is not kept; `--keep-failed` keeps it".into(),
+        };
+        writeln!(formatter, "    built again it would be {}, which {place}", self.second)?;
         for file in &self.files {
             let path = if file.path.is_empty() { "the output itself" } else { &file.path };
             writeln!(formatter, "      {path}: {}", file.difference)?;
