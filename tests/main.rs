@@ -18,6 +18,7 @@ mod rust;
 mod sandbox;
 mod signing;
 mod store;
+mod tools;
 
 fn main() -> std::process::ExitCode {
     let tests = [
@@ -34,6 +35,7 @@ fn main() -> std::process::ExitCode {
         sandbox::tests(),
         signing::tests(),
         store::tests(),
+        tools::tests(),
     ];
     harness::run(tests.into_iter().flatten().collect())
 }

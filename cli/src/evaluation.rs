@@ -38,6 +38,8 @@ pub struct Package {
     pub image: Option<Image>,
     /// `meta`.
     pub meta: Meta,
+    /// `meta.mainProgram`, if it is there.
+    pub main_program: Option<String>,
 }
 
 /// What packages say of themselves, by the names of their derivations.
@@ -362,7 +364,13 @@ fn package<'a>(
     let image = image.map(|image| collect_image(evaluator, image)).transpose()?;
     let derivation_name = output.derivation.name().trim_end_matches(".drv").to_owned();
     let meta = evaluator.find_attribute(value, "meta")?;
+    let main_program = match meta {
+        Some(meta) => evaluator.find_attribute(meta, "mainProgram")?,
+        None => None,
+    };
+    let main_program = main_program.map(|name| evaluator.string_bytes(name)).transpose()?;
     Ok(Package {
+        main_program: main_program.map(|name| name.to_str_lossy().into_owned()),
         meta: meta.map(|value| meta_of(evaluator, value)).transpose()?.unwrap_or_default(),
         name: text("pname")?.unwrap_or(derivation_name),
         version: text("version")?,

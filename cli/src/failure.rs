@@ -220,13 +220,14 @@ impl From<RealiseError> for Failure {
     }
 }
 
+/// What to do where nobody, or not this user, may make user namespaces.
+pub const ALLOW_USER_NAMESPACES: &str = "allow them: `sysctl user.max_user_namespaces` must not be 0, `kernel.unprivileged_userns_clone` must be 1 \
+     where it exists; in a container, its seccomp profile must allow `clone` with new namespaces";
+
 /// What to do about a sandbox that can't be made.
 fn sandbox_hint(error: &SandboxError) -> Option<String> {
     let hint = match error {
-        SandboxError::NoUserNamespace(_) => {
-            "allow them: `sysctl user.max_user_namespaces` must not be 0, `kernel.unprivileged_userns_clone` must be 1 \
-             where it exists; in a container, its seccomp profile must allow `clone` with new namespaces"
-        }
+        SandboxError::NoUserNamespace(_) => ALLOW_USER_NAMESPACES,
         SandboxError::Enter { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
             "the host restricts user namespaces: see `kernel.apparmor_restrict_unprivileged_userns`; in a container, \
              `/proc` must not be masked"

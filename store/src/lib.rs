@@ -12,6 +12,7 @@ pub mod check;
 pub mod collect;
 pub mod database;
 pub mod difference;
+pub mod enter;
 pub mod hex0;
 mod inspect;
 pub mod lock;

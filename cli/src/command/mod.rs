@@ -3,8 +3,10 @@
 mod attest;
 mod attestation;
 mod check;
+mod chosen;
 mod completions;
 mod doc;
+mod enter;
 mod eval;
 mod export;
 mod gc;
@@ -21,7 +23,9 @@ mod realise;
 mod release;
 mod repl;
 mod reproduce;
+mod run;
 mod sbom;
+mod shell;
 mod sign;
 mod store;
 mod verify;
@@ -58,6 +62,8 @@ enum Verb {
     Repl(repl::Arguments),
     Doc(doc::Arguments),
     Realise(realise::Arguments),
+    Run(run::Arguments),
+    Shell(shell::Arguments),
     Check(check::Arguments),
     Export(Box<export::Arguments>),
     Push(Box<push::Arguments>),
@@ -78,6 +84,7 @@ enum Verb {
     PathInfo(path_info::Arguments),
     WhyDepends(why_depends::Arguments),
     Completions(completions::Arguments),
+    Enter(enter::Arguments),
 }
 
 /// Options of every verb.
@@ -192,6 +199,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Verb::Repl(arguments) => repl::run(&Session::new(&general)?, &arguments),
         Verb::Doc(arguments) => doc::run(&arguments),
         Verb::Realise(arguments) => realise::run(&Session::new(&general)?, &arguments),
+        Verb::Run(arguments) => run::run(&Session::new(&general)?, &arguments),
+        Verb::Shell(arguments) => shell::run(&Session::new(&general)?, &arguments),
         Verb::Check(arguments) => check::run(&Session::new(&general)?, &arguments),
         Verb::Export(arguments) => export::run(&Session::new(&general)?, &arguments),
         Verb::Push(arguments) => push::run(&Session::new(&general)?, &arguments),
@@ -212,5 +221,6 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Verb::PathInfo(arguments) => path_info::run(&Session::new(&general)?, &arguments),
         Verb::WhyDepends(arguments) => why_depends::run(&Session::new(&general)?, &arguments),
         Verb::Completions(arguments) => completions::run(&arguments),
+        Verb::Enter(arguments) => enter::run(&arguments),
     }
 }
