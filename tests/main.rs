@@ -16,6 +16,7 @@ mod registry;
 mod reproducibility;
 mod rust;
 mod sandbox;
+mod seeds;
 mod signing;
 mod store;
 mod tools;
@@ -33,6 +34,7 @@ fn main() -> std::process::ExitCode {
         reproducibility::tests(),
         rust::tests(),
         sandbox::tests(),
+        seeds::tests(),
         signing::tests(),
         store::tests(),
         tools::tests(),

@@ -7,6 +7,7 @@ use sx_export::ExportError;
 use sx_store::StoreError;
 use sx_store::realise::{self, RealiseError};
 use sx_store::sandbox::SandboxError;
+use sx_store::seeds::SeedsError;
 
 /// What kind of failure it was; each has its exit code, which is part of the interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,6 +150,17 @@ impl From<StoreError> for Failure {
             StoreError::Database(cause) if cause.is_damage() => Self::new(Kind::Damage, chain(&error))
                 .hint("`sx store verify --repair` makes a new database from the store's objects"),
             _ => Self::new(Kind::Host, chain(&error)).about_cause(&error),
+        }
+    }
+}
+
+impl From<SeedsError> for Failure {
+    fn from(error: SeedsError) -> Self {
+        match error {
+            SeedsError::Store(error) => error.into(),
+            SeedsError::UnknownDerivation(_) | SeedsError::File { .. } => {
+                Self::new(Kind::Host, chain(&error)).about_cause(&error)
+            }
         }
     }
 }

@@ -23,6 +23,7 @@ mod repair;
 pub mod root;
 pub mod sandbox;
 pub mod scan;
+pub mod seeds;
 pub mod step;
 pub mod store;
 pub mod verify;

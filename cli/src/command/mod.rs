@@ -25,6 +25,7 @@ mod repl;
 mod reproduce;
 mod run;
 mod sbom;
+mod seeds;
 mod shell;
 mod sign;
 mod store;
@@ -83,6 +84,7 @@ enum Verb {
     Log(log::Arguments),
     PathInfo(path_info::Arguments),
     WhyDepends(why_depends::Arguments),
+    Seeds(seeds::Arguments),
     Completions(completions::Arguments),
     Enter(enter::Arguments),
 }
@@ -220,6 +222,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Verb::Log(arguments) => log::run(&Session::new(&general)?, &arguments),
         Verb::PathInfo(arguments) => path_info::run(&Session::new(&general)?, &arguments),
         Verb::WhyDepends(arguments) => why_depends::run(&Session::new(&general)?, &arguments),
+        Verb::Seeds(arguments) => seeds::run(&Session::new(&general)?, &arguments),
         Verb::Completions(arguments) => completions::run(&arguments),
         Verb::Enter(arguments) => enter::run(&arguments),
     }
