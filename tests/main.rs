@@ -5,6 +5,7 @@
 
 mod harness;
 
+mod attributes;
 mod bootstrap;
 mod check;
 mod command;
@@ -23,6 +24,7 @@ mod tools;
 
 fn main() -> std::process::ExitCode {
     let tests = [
+        attributes::tests(),
         bootstrap::tests(),
         check::tests(),
         command::tests(),

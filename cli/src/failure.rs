@@ -208,6 +208,7 @@ impl From<RealiseError> for Failure {
             realise::Failure::UnknownOutput { .. }
             | realise::Failure::UnknownBuiltin { .. }
             | realise::Failure::BuiltinOutputs
+            | realise::Failure::Attributes(_)
             | realise::Failure::OtherSystem(_) => Kind::Expression,
             _ => Kind::Build,
         };

@@ -1,8 +1,10 @@
 //! Builds one resolved derivation: sandbox or builtin, then its outputs into the store.
 
+use crate::attributes::Attributes;
 use crate::object::{self, Contents, ObjectError};
 use crate::pin;
 use crate::realise::{Event, FailedBuilds, Failure, Realiser};
+use crate::requirement::{Made, Requirement};
 use crate::sandbox::{self, Conditions, Exit, Sandbox};
 use crate::scan::{DigestText, Wanted};
 use crate::store::{New, RemoveOnDrop, StoreError, digest_text, digest_texts};
@@ -91,6 +93,9 @@ pub(crate) struct Build<'a> {
     pub(crate) inputs: BTreeSet<StorePath>,
     /// The path that each output has while it is made.
     scratch: BTreeMap<String, StorePath>,
+    attributes: Attributes,
+    /// What is required of each output.
+    requirements: BTreeMap<String, Vec<Requirement>>,
 }
 
 impl<'a> Build<'a> {
@@ -105,7 +110,13 @@ impl<'a> Build<'a> {
         for output in derivation.outputs.keys() {
             scratch.insert(output.clone(), path.placeholder(output).map_err(StoreError::from)?);
         }
-        Ok(Self { realiser, derivation, path, original, inputs, scratch })
+        let attributes = Attributes::read(derivation, |text| own_outputs_in(&scratch, text))?;
+        let mut requirements = BTreeMap::new();
+        for output in scratch.keys() {
+            // Read before the build, since nobody wants to learn of a slip in them after it.
+            requirements.insert(output.clone(), Requirement::read(&attributes, output, &scratch)?);
+        }
+        Ok(Self { realiser, derivation, path, original, inputs, scratch, attributes, requirements })
     }
 
     /// Runs the builder in `folder`, which isn't there yet. Tells where each output lies.
@@ -167,27 +178,18 @@ impl<'a> Build<'a> {
         mut log: Log,
     ) -> Result<BTreeMap<String, PathBuf>, Failure> {
         let Self { realiser, derivation, original, inputs, scratch, .. } = self;
-        let own = |text: &BString| {
-            let mut text = text.clone();
-            for (output, path) in scratch {
-                let placeholder = own_output(output);
-                if text.contains_str(&placeholder) {
-                    text = text.replace(placeholder, path.to_string()).into();
-                }
-            }
-            text
-        };
+        let own = |text: &BString| own_outputs_in(scratch, text);
+        let given = self.attributes.given(realiser.store, scratch, inputs)?;
         let mut environment = base_environment(surroundings.cores);
         environment.extend(surroundings.environment.clone());
-        environment.extend(derivation.environment.iter().map(|(name, value)| (name.clone(), own(value))));
-        environment
-            .extend(scratch.iter().map(|(name, path)| (name.as_str().into(), path.to_string().into())));
+        environment.extend(given.environment);
         let sandbox = Sandbox {
             folder: folder.into(),
             inputs: inputs.iter().map(|path| (path.clone(), realiser.store.location(path))).collect(),
             program: own(&derivation.builder),
             arguments: derivation.arguments.iter().map(own).collect(),
             environment,
+            files: given.files,
             limits: realiser.limits,
             conditions: surroundings.conditions.clone(),
         };
@@ -255,7 +257,7 @@ impl<'a> Build<'a> {
         let mut waiting = BTreeMap::new();
         for (output, place) in places {
             let contents = object::read(place, &wanted, None).map_err(StoreError::from)?;
-            let others = contents.references.iter().map(|text| texts[text]).filter(|other| *other != output);
+            let others = contents.references.keys().map(|text| texts[text]).filter(|other| *other != output);
             waiting.insert(output.clone(), others.cloned().collect::<BTreeSet<_>>());
         }
         let mut order: Vec<String> = Vec::new();
@@ -279,32 +281,36 @@ impl<'a> Build<'a> {
     ) -> Result<StorePath, Failure> {
         let name = output_name(&self.derivation.name, output);
         let store = self.realiser.store;
-        let (new, references) = self.copy_in(output, place, taken)?;
-        self.check_pin(output, place, &new, &references)?;
+        let new = self.copy_in(output, place, taken)?;
+        let references = self.references(new.contents(), taken);
+        self.check_pin(output, place, &new, references.keys().next())?;
+        let mentioned: BTreeSet<StorePath> = references.keys().cloned().collect();
+        let path = new.contents().store_path(&name, &mentioned)?;
+        let made = Made { name: output, path, contents: new.contents(), references: &references };
+        for requirement in &self.requirements[output] {
+            requirement.check(store, &made, taken)?;
+        }
         let names = [self.path, self.original].map(|path| (path.clone(), output.to_owned()));
         let derivations = [(self.path.clone(), self.derivation.encode())];
-        Ok(store.commit(new, &name, references, &names, &derivations)?)
+        Ok(store.commit(new, &name, mentioned, &names, &derivations)?)
     }
 
-    /// Copies an output into the store, not valid yet, with `taken` in place of the outputs that it mentions. Gives what it
-    /// refers to as well.
+    /// Copies an output into the store, not valid yet, with `taken` in place of the outputs that it mentions.
     pub(crate) fn copy_in(
         &self,
         output: &str,
         place: &Path,
         taken: &BTreeMap<String, StorePath>,
-    ) -> Result<(New, BTreeSet<StorePath>), Failure> {
+    ) -> Result<New, Failure> {
         let wanted = self.wanted(output, taken);
-        let new = self.realiser.store.copy_in(place, &wanted, None).map_err(|error| match error {
+        self.realiser.store.copy_in(place, &wanted, None).map_err(|error| match error {
             StoreError::Object(ObjectError::BadKind { path, kind }) => {
                 let below = Path::new(&path).strip_prefix(place).map(|below| below.display().to_string());
                 let path = below.ok().filter(|below| !below.is_empty()).unwrap_or_else(|| ".".into());
                 Failure::BadOutput { output: output.into(), path, kind }
             }
             other => other.into(),
-        })?;
-        let references = self.references(new.contents(), taken);
-        Ok((new, references))
+        })
     }
 
     /// The path that an output would have in the store, which it isn't taken into.
@@ -315,7 +321,7 @@ impl<'a> Build<'a> {
         taken: &BTreeMap<String, StorePath>,
     ) -> Result<StorePath, Failure> {
         let contents = object::read(place, &self.wanted(output, taken), None).map_err(StoreError::from)?;
-        let references = self.references(&contents, taken);
+        let references = self.references(&contents, taken).into_keys().collect();
         Ok(contents.store_path(&output_name(&self.derivation.name, output), &references)?)
     }
 
@@ -330,11 +336,15 @@ impl<'a> Build<'a> {
         }
     }
 
-    /// The paths of what was found in an output.
-    fn references(&self, contents: &Contents, taken: &BTreeMap<String, StorePath>) -> BTreeSet<StorePath> {
+    /// The paths of what was found in an output, each with the first file that mentions it.
+    fn references(
+        &self,
+        contents: &Contents,
+        taken: &BTreeMap<String, StorePath>,
+    ) -> BTreeMap<StorePath, PathBuf> {
         let mut known = digest_texts(&self.inputs);
         known.extend(taken.iter().map(|(other, path)| (digest_text(&self.scratch[other]), path)));
-        contents.references.iter().map(|text| known[text].clone()).collect()
+        contents.references.iter().map(|(text, file)| (known[text].clone(), file.clone())).collect()
     }
 
     /// Compares an output that is known in advance with what came out.
@@ -343,7 +353,7 @@ impl<'a> Build<'a> {
         output: &str,
         place: &Path,
         new: &New,
-        references: &BTreeSet<StorePath>,
+        reference: Option<&StorePath>,
     ) -> Result<(), Failure> {
         let (expected, found) = match &self.derivation.outputs[output] {
             Output::Floating => return Ok(()),
@@ -357,13 +367,25 @@ impl<'a> Build<'a> {
         if *expected != found {
             return Err(Failure::Pin { output: output.into(), expected: expected.clone(), found });
         }
-        match references.first() {
+        match reference {
             Some(reference) => {
                 Err(Failure::PinnedReference { output: output.into(), reference: reference.clone() })
             }
             None => Ok(()),
         }
     }
+}
+
+/// A text with the outputs' paths in place of what stands for them in expressions.
+fn own_outputs_in(scratch: &BTreeMap<String, StorePath>, text: &BString) -> BString {
+    let mut text = text.clone();
+    for (output, path) in scratch {
+        let placeholder = own_output(output);
+        if text.contains_str(&placeholder) {
+            text = text.replace(placeholder, path.to_string()).into();
+        }
+    }
+    text
 }
 
 /// What every builder finds set. What the derivation sets itself comes over it.

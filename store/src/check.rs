@@ -356,7 +356,7 @@ impl Second<'_> {
     }
 
     fn copy(&self, output: &str, place: &Path) -> Result<New, Failure> {
-        let (new, _) = self.build.copy_in(output, place, &self.others(output))?;
+        let new = self.build.copy_in(output, place, &self.others(output))?;
         // So that mentions of itself are no differences.
         new.fill_in(&self.outputs[output])?;
         Ok(new)

@@ -6,6 +6,7 @@
 //! This crate prints nothing and reads no environment, home folder or configuration. It never fetches: what needs the
 //! network is a [`Builtin`] that the caller brings.
 
+pub mod attributes;
 mod audit;
 pub mod build;
 pub mod check;
@@ -20,6 +21,7 @@ pub mod object;
 pub mod pin;
 pub mod realise;
 mod repair;
+pub mod requirement;
 pub mod root;
 pub mod sandbox;
 pub mod scan;

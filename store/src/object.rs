@@ -89,8 +89,9 @@ pub type Filter<'a> =
 pub struct Contents {
     /// Digest of the tree with mentions of its own digest blanked.
     pub tree: Digest,
-    /// Digests mentioned in it, as they were found (before replacement).
-    pub references: BTreeSet<DigestText>,
+    /// Digests mentioned in it, as they were found (before replacement), each with the first file that does: its path
+    /// below the tree's root.
+    pub references: BTreeMap<DigestText, PathBuf>,
     /// Sum of the files' and links' lengths in bytes.
     pub size_bytes: u64,
     /// Number of regular files.
@@ -109,6 +110,11 @@ impl Contents {
     /// Whether the tree mentions its own digest.
     pub fn refers_to_itself(&self) -> bool {
         !self.own.is_empty()
+    }
+
+    /// The first file that mentions the tree's own digest: its path below the tree's root.
+    pub fn own_mention(&self) -> Option<&Path> {
+        self.own.first().map(|mention| &*mention.path)
     }
 
     /// The store path of an object with these contents.
@@ -233,7 +239,7 @@ struct Walk<'a, 'b> {
     source: &'a Path,
     /// Where the walk is, below the source.
     path: PathBuf,
-    references: BTreeSet<DigestText>,
+    references: BTreeMap<DigestText, PathBuf>,
     own: Vec<OwnMention>,
     size_bytes: u64,
     files: u64,
@@ -251,7 +257,7 @@ fn walk(
         filter,
         source,
         path: PathBuf::new(),
-        references: BTreeSet::new(),
+        references: BTreeMap::new(),
         own: Vec::new(),
         size_bytes: 0,
         files: 0,
@@ -322,7 +328,7 @@ impl Walk<'_, '_> {
         let Found { references, own } = scanner.finish(&mut emit).map_err(|source| self.unwritten(source))?;
         self.buffer = buffer;
         self.files += 1;
-        self.references.extend(references);
+        self.add_references(references);
         let blanked = Digest::from_bytes(*hasher.finalize().as_bytes());
         let digest = tree::file_with_self_references(blanked, &own);
         if !own.is_empty() {
@@ -348,7 +354,7 @@ impl Walk<'_, '_> {
         let Ok(()) = scanner.push(target.as_bytes(), &mut emit);
         let Ok(found) = scanner.finish(&mut emit);
         self.size_bytes += written.len() as u64;
-        self.references.extend(found.references);
+        self.add_references(found.references);
         if !found.own.is_empty() {
             self.own.push(OwnMention { path: self.path.clone(), offsets: Vec::new() });
         }
@@ -427,8 +433,14 @@ impl Walk<'_, '_> {
         if !found.own.is_empty() || replaced {
             return Err(ObjectError::OwnName { path: self.shown() });
         }
-        self.references.extend(found.references);
+        self.add_references(found.references);
         Ok(())
+    }
+
+    fn add_references(&mut self, found: BTreeSet<DigestText>) {
+        for digest in found {
+            self.references.entry(digest).or_insert_with(|| self.path.clone());
+        }
     }
 
     fn shown(&self) -> String {

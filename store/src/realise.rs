@@ -4,8 +4,10 @@
 //! the store paths that those were realised to. If the derivation so resolved was built before, its outputs are taken:
 //! a changed input that came out with the same bytes rebuilds nothing above it (early cutoff).
 
+use crate::attributes::AttributeError;
 use crate::build::{self, Builtin};
 use crate::lock::Lock;
+use crate::requirement::ForbiddenReference;
 use crate::sandbox::{Exit, Limits, SandboxError};
 use crate::store::{Store, StoreError};
 use bstr::{BString, ByteSlice};
@@ -193,6 +195,24 @@ pub enum Failure {
         path: String,
         /// What it is.
         kind: &'static str,
+    },
+    /// The derivation's attributes make no sense.
+    #[error(transparent)]
+    Attributes(#[from] AttributeError),
+    /// An output refers to what it may not.
+    #[error(transparent)]
+    Forbidden(#[from] Box<ForbiddenReference>),
+    /// An output is larger than it may be.
+    #[error("the output `{output}` has {found} bytes, its `{attribute}` is {limit}")]
+    TooLarge {
+        /// Which output.
+        output: String,
+        /// What says so.
+        attribute: &'static str,
+        /// Most bytes.
+        limit: u64,
+        /// How many there are.
+        found: u64,
     },
     /// Outputs mention one another, so none has a content to be named by.
     #[error("the outputs {} mention one another", .0.join(", "))]

@@ -107,7 +107,7 @@ impl Store {
             wanted.own = Some(digest_text(path));
             let Ok(contents) = object::read(&self.location(path), &wanted, None) else { continue };
             let references: BTreeSet<StorePath> =
-                contents.references.iter().map(|text| texts[text].clone()).collect();
+                contents.references.keys().map(|text| texts[text].clone()).collect();
             if contents.store_path(path.name(), &references).as_ref() == Ok(path) {
                 let object = Object {
                     path: path.clone(),

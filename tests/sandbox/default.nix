@@ -39,7 +39,8 @@ let
     "view"
   ];
 in
-builtins.listToAttrs (
+{ inherit probe; }
+// builtins.listToAttrs (
   map (word: {
     name = word;
     value = run word;

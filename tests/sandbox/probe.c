@@ -2,7 +2,8 @@
 
    usage: probe WHAT OUT [ARGUMENT]
 
-   Most words write what they found to OUT, a line each; the others misbehave.  */
+   Most words write what they found to OUT, a line each; others misbehave. `does` obeys: `mkdir PATH ''`, `write PATH TEXT`,
+   `copy FROM TO`, `fork COUNT ''`, `fill BYTES ''`, `file PATH BYTES`, three words each.  */
 
 #include <stdio.h>
 #include <string.h>
@@ -10,8 +11,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#define SYS_read 0
 #define SYS_open 2
 #define SYS_lstat 6
+#define SYS_pause 34
 #define SYS_getpid 39
 #define SYS_socket 41
 #define SYS_connect 42
@@ -158,6 +161,71 @@ static void escapes(char *input)
     fprintf(out, "number is small: %d\n", pid < 10);
 }
 
+/* ---- what it is told to do ---- */
+
+static int copy(char *from, char *to)
+{
+    static char buffer[65536];
+    long n;
+    int in = open(from, O_RDONLY), made = open(to, O_WRONLY | O_CREAT, 0644);
+    if (in < 0 || made < 0) return 1;
+    while ((n = __syscall(SYS_read, (long)in, buffer, 65536L)) > 0)
+        if (write(made, buffer, n) != n) return 1;
+    return close(made) != 0 || close(in) != 0;
+}
+
+/* Has COUNT processes beside this one at a time, which wait for ever. */
+static int fork_many(long count)
+{
+    while (count-- > 0) {
+        long pid = __syscall(SYS_fork);
+        if (pid < 0) { printf("fork: %d\n", (int)-pid); return 1; }
+        if (pid == 0) for (;;) __syscall(SYS_pause);
+    }
+    return 0;
+}
+
+static int fill_memory(long bytes)
+{
+    long at;
+    char *memory = malloc(bytes);
+    if (!memory) { printf("no memory\n"); return 1; }
+    for (at = 0; at < bytes; at += 4096) memory[at] = 1;
+    return 0;
+}
+
+static int make_file(char *path, long bytes)
+{
+    static char buffer[65536];
+    int fd = open(path, O_WRONLY | O_CREAT, 0644);
+    if (fd < 0) return 1;
+    memset(buffer, 'x', 65536);
+    while (bytes > 0) {
+        long n = write(fd, buffer, bytes < 65536 ? bytes : 65536);
+        if (n <= 0) { printf("write fails\n"); return 1; }
+        bytes -= n;
+    }
+    return close(fd) != 0;
+}
+
+static int does(char **word)
+{
+    for (; word[0]; word += 3) {
+        int failed = 2;
+        if (strcmp(word[0], "mkdir") == 0) failed = __syscall(SYS_mkdir, word[1], 0755L) < 0;
+        else if (strcmp(word[0], "fork") == 0) failed = fork_many(atoi(word[1]));
+        else if (strcmp(word[0], "fill") == 0) failed = fill_memory(atoi(word[1]));
+        else if (strcmp(word[0], "copy") == 0) failed = copy(word[1], word[2]);
+        else if (strcmp(word[0], "file") == 0) failed = make_file(word[1], atoi(word[2]));
+        else if (strcmp(word[0], "write") == 0) {
+            int fd = open(word[1], O_WRONLY | O_CREAT, 0644);
+            failed = fd < 0 || write(fd, word[2], strlen(word[2])) != strlen(word[2]) || close(fd) != 0;
+        }
+        if (failed) { printf("cannot %s %s\n", word[0], word[1]); return failed; }
+    }
+    return 0;
+}
+
 /* i386 calls: chmod is 15 there. */
 static long i386_chmod(char *path, long mode)
 {
@@ -174,6 +242,7 @@ int main(int argc, char **argv)
     char *path = argv[2];
 
     if (strcmp(what, "nothing") == 0) return 0;
+    if (strcmp(what, "does") == 0) return does(argv + 3);
     if (strcmp(what, "fails") == 0) { printf("first line\nlast words\n"); return 7; }
     if (strcmp(what, "loops") == 0) for (;;) ;
     if (strcmp(what, "floods") == 0) for (;;) printf("more and more and more and more and more and more\n");

@@ -54,6 +54,8 @@ pub struct Sandbox {
     pub arguments: Vec<BString>,
     /// Its whole environment.
     pub environment: BTreeMap<BString, BString>,
+    /// Files in its working folder, by their names.
+    pub files: BTreeMap<String, Vec<u8>>,
     /// When to give up.
     pub limits: Limits,
     /// What else it finds.

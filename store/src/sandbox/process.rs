@@ -43,6 +43,7 @@ enum Stage {
     Pivot,
     Identity,
     Copies,
+    Files,
     Limits,
     Rights,
     Filter,
@@ -52,7 +53,7 @@ enum Stage {
     Exited,
 }
 
-const STAGES: [(Stage, &str); 14] = [
+const STAGES: [(Stage, &str); 15] = [
     (Stage::Network, "bring up the loopback interface"),
     (Stage::Clocks, "set the clocks ahead"),
     (Stage::HostName, "set the host name"),
@@ -61,6 +62,7 @@ const STAGES: [(Stage, &str); 14] = [
     (Stage::Pivot, "change the root"),
     (Stage::Identity, "become the build user"),
     (Stage::Copies, "copy the inputs into memory"),
+    (Stage::Files, "write files into the working folder"),
     (Stage::Limits, "set the resource limits"),
     (Stage::Rights, "give up rights"),
     (Stage::Filter, "install the filter of system calls"),
@@ -70,7 +72,7 @@ const STAGES: [(Stage, &str); 14] = [
 ];
 
 /// Everything the child needs, made before the clone.
-struct Plan {
+struct Plan<'a> {
     root: CString,
     build_folder: CString,
     mounts: Vec<Mount>,
@@ -86,6 +88,8 @@ struct Plan {
     clocks: Option<CString>,
     processors: Processors,
     reversed: Option<Reversed>,
+    /// Their places in the builder's view, and what is in them.
+    files: Vec<(CString, &'a [u8])>,
     filter: Vec<libc::sock_filter>,
     go: RawFd,
     log: RawFd,
@@ -126,6 +130,11 @@ pub fn run(
         let rest = rest.iter().map(|text| text.as_ptr());
         first.map(|text| text.as_ptr()).into_iter().chain(rest).chain([null()]).collect()
     };
+    let files = sandbox.files.iter().map(|(name, text)| {
+        let place = c_string(&format!("{BUILD_FOLDER}/{name}").into())?;
+        Ok((place, text.as_slice()))
+    });
+    let files = files.collect::<Result<_, SandboxError>>()?;
     let plan = Plan {
         root: view::c_string(&sandbox.folder.join("root")),
         build_folder: CString::new(BUILD_FOLDER).expect("the constant has no zero byte"),
@@ -141,6 +150,7 @@ pub fn run(
         clocks: ahead,
         processors: conditions.processors,
         reversed,
+        files,
         filter: super::seccomp::filter(),
         go: go_read.as_raw_fd(),
         log: log_write.as_raw_fd(),
@@ -258,7 +268,7 @@ fn follow(
     }
 }
 
-fn read_status(sandbox: &Sandbox, plan: &Plan, status: OwnedFd) -> Result<Exit, SandboxError> {
+fn read_status(sandbox: &Sandbox, plan: &Plan<'_>, status: OwnedFd) -> Result<Exit, SandboxError> {
     let mut report = [0; 12];
     if File::from(status).read_exact(&mut report).is_err() {
         let source = std::io::Error::other("it was killed from outside");
@@ -284,7 +294,7 @@ fn read_status(sandbox: &Sandbox, plan: &Plan, status: OwnedFd) -> Result<Exit, 
 }
 
 /// Clones this process into namespaces of its own. Only the parent returns.
-fn clone_into_namespaces(plan: &Plan) -> std::io::Result<Pid> {
+fn clone_into_namespaces(plan: &Plan<'_>) -> std::io::Result<Pid> {
     let namespaces = libc::CLONE_NEWUSER
         | libc::CLONE_NEWNS
         | libc::CLONE_NEWPID
@@ -304,13 +314,13 @@ fn clone_into_namespaces(plan: &Plan) -> std::io::Result<Pid> {
 // ---- The child: the kernel only, from here on ----
 
 /// Reports a failure and ends the process.
-fn fail(plan: &Plan, stage: Stage, detail: c_int) -> ! {
+fn fail(plan: &Plan<'_>, stage: Stage, detail: c_int) -> ! {
     let errno = std::io::Error::last_os_error().raw_os_error().unwrap_or(0);
     report(plan, stage, detail, errno);
     exit(1)
 }
 
-fn report(plan: &Plan, stage: Stage, detail: c_int, errno: c_int) {
+fn report(plan: &Plan<'_>, stage: Stage, detail: c_int, errno: c_int) {
     let numbers: [c_int; 3] = [stage as c_int, detail, errno];
     // SAFETY: the array is 12 bytes long. A pipe takes so few at once; if nobody reads, there is nobody to tell.
     unsafe { libc::write(plan.status, numbers.as_ptr().cast(), 12) };
@@ -322,13 +332,13 @@ fn exit(code: c_int) -> ! {
 }
 
 /// Goes on if the call gave no error.
-fn check(plan: &Plan, stage: Stage, detail: c_int, result: impl Into<c_long>) {
+fn check(plan: &Plan<'_>, stage: Stage, detail: c_int, result: impl Into<c_long>) {
     if result.into() < 0 {
         fail(plan, stage, detail);
     }
 }
 
-fn first_process(plan: &Plan) -> ! {
+fn first_process(plan: &Plan<'_>) -> ! {
     close_all_but([plan.go, plan.log, plan.status]);
     wait_for_go(plan);
     bring_up_loopback(plan);
@@ -348,6 +358,7 @@ fn first_process(plan: &Plan) -> ! {
         // SAFETY: ours, and not used any more.
         unsafe { libc::close(originals) };
     }
+    write_files(plan);
     set_limits(plan);
     give_up_rights(plan);
     install_filter(plan);
@@ -379,7 +390,7 @@ fn close_all_but(mut kept: [RawFd; 3]) {
     }
 }
 
-fn wait_for_go(plan: &Plan) {
+fn wait_for_go(plan: &Plan<'_>) {
     let mut byte = 0u8;
     // SAFETY: one byte is read into one byte.
     let count = unsafe { libc::read(plan.go, (&raw mut byte).cast(), 1) };
@@ -389,7 +400,7 @@ fn wait_for_go(plan: &Plan) {
 }
 
 /// Ends the process if sx is gone.
-fn stop_if_alone(plan: &Plan) {
+fn stop_if_alone(plan: &Plan<'_>) {
     let mut watched = libc::pollfd { fd: plan.go, events: 0, revents: 0 };
     // SAFETY: one structure, for no time.
     unsafe { libc::poll(&raw mut watched, 1, 0) };
@@ -398,7 +409,7 @@ fn stop_if_alone(plan: &Plan) {
     }
 }
 
-fn bring_up_loopback(plan: &Plan) {
+fn bring_up_loopback(plan: &Plan<'_>) {
     // SAFETY: plain numbers.
     let socket = unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) };
     check(plan, Stage::Network, 0, socket);
@@ -414,7 +425,7 @@ fn bring_up_loopback(plan: &Plan) {
 }
 
 /// Makes clocks for the builder, which is a child: this process keeps the host's.
-fn set_clocks(plan: &Plan) {
+fn set_clocks(plan: &Plan<'_>) {
     let Some(lines) = &plan.clocks else { return };
     // SAFETY: plain numbers.
     check(plan, Stage::Clocks, 0, unsafe { libc::unshare(CLONE_NEWTIME) });
@@ -429,7 +440,7 @@ fn set_clocks(plan: &Plan) {
 }
 
 /// Opens the folder of the originals while its path leads there; -1 if there are none.
-fn open_originals(plan: &Plan) -> RawFd {
+fn open_originals(plan: &Plan<'_>) -> RawFd {
     let Some(reversed) = &plan.reversed else { return -1 };
     let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC;
     // SAFETY: the string ends in a zero byte.
@@ -438,7 +449,7 @@ fn open_originals(plan: &Plan) -> RawFd {
     folder
 }
 
-fn copy_reversed(plan: &Plan, reversed: &Reversed, originals: RawFd) {
+fn copy_reversed(plan: &Plan<'_>, reversed: &Reversed, originals: RawFd) {
     // SAFETY: plain numbers.
     unsafe { libc::umask(0) };
     let Some(first) = reversed.objects.first() else { return };
@@ -462,7 +473,7 @@ fn copy_reversed(plan: &Plan, reversed: &Reversed, originals: RawFd) {
     }
 }
 
-fn copy_entry(plan: &Plan, entry: &Entry, originals: RawFd) {
+fn copy_entry(plan: &Plan<'_>, entry: &Entry, originals: RawFd) {
     let place = entry.place.as_ptr();
     match &entry.kind {
         Kind::Folder => {
@@ -501,7 +512,7 @@ fn copy_entry(plan: &Plan, entry: &Entry, originals: RawFd) {
 }
 
 /// Gives a file the times that everything in the store has.
-fn set_times(plan: &Plan, folder: RawFd, place: &CStr) {
+fn set_times(plan: &Plan<'_>, folder: RawFd, place: &CStr) {
     let time = libc::timespec { tv_sec: MODIFICATION_TIME, tv_nsec: 0 };
     let times = [time, time];
     // SAFETY: two times are read during the call; the string ends in a zero byte.
@@ -510,7 +521,7 @@ fn set_times(plan: &Plan, folder: RawFd, place: &CStr) {
 }
 
 /// Whether a folder in memory lists what was made last first: kernels differ.
-fn lists_newest_first(plan: &Plan, folder: &CStr) -> bool {
+fn lists_newest_first(plan: &Plan<'_>, folder: &CStr) -> bool {
     let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC;
     // SAFETY: the string ends in a zero byte.
     let opened = unsafe { libc::open(folder.as_ptr(), flags) };
@@ -545,7 +556,7 @@ fn lists_newest_first(plan: &Plan, folder: &CStr) -> bool {
     newest_first
 }
 
-fn mount_all(plan: &Plan) {
+fn mount_all(plan: &Plan<'_>) {
     let none = null::<c_char>();
     let (root, private) = (c"/".as_ptr(), libc::MS_REC | libc::MS_PRIVATE);
     // SAFETY: the strings end in a zero byte; null is allowed where it is given.
@@ -582,7 +593,7 @@ fn set_attributes(target: &CStr, attributes: u64) -> c_long {
     unsafe { libc::syscall(libc::SYS_mount_setattr, folder, target.as_ptr(), 0, &raw const change, size) }
 }
 
-fn pivot(plan: &Plan) {
+fn pivot(plan: &Plan<'_>) {
     let here = c".".as_ptr();
     // SAFETY: the string ends in a zero byte.
     check(plan, Stage::Pivot, 0, unsafe { libc::chdir(plan.root.as_ptr()) });
@@ -592,7 +603,7 @@ fn pivot(plan: &Plan) {
     check(plan, Stage::Pivot, 2, unsafe { libc::umount2(here, libc::MNT_DETACH) });
 }
 
-fn become_build_user(plan: &Plan) {
+fn become_build_user(plan: &Plan<'_>) {
     // SAFETY: plain numbers; system calls of this thread, the only one of this process.
     check(plan, Stage::Identity, 0, unsafe { libc::syscall(libc::SYS_setgroups, 0, null::<libc::gid_t>()) });
     let (user, group) = (BUILD_USER, BUILD_GROUP);
@@ -602,7 +613,29 @@ fn become_build_user(plan: &Plan) {
     check(plan, Stage::Identity, 2, unsafe { libc::syscall(libc::SYS_setresuid, user, user, user) });
 }
 
-fn set_limits(plan: &Plan) {
+/// As the build user, who may change them.
+fn write_files(plan: &Plan<'_>) {
+    for (place, text) in &plan.files {
+        let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_CLOEXEC;
+        // SAFETY: the string ends in a zero byte.
+        let file = unsafe { libc::open(place.as_ptr(), flags, 0o644) };
+        check(plan, Stage::Files, 0, file);
+        // Whatever sx's own bits are.
+        // SAFETY: plain numbers.
+        check(plan, Stage::Files, 1, unsafe { libc::fchmod(file, 0o644) });
+        let mut rest = *text;
+        while !rest.is_empty() {
+            // SAFETY: as many bytes are read as said.
+            let written = unsafe { libc::write(file, rest.as_ptr().cast(), rest.len()) };
+            check(plan, Stage::Files, 2, written as c_long);
+            rest = rest.get(written as usize..).unwrap_or_default();
+        }
+        // SAFETY: ours, and not used any more.
+        unsafe { libc::close(file) };
+    }
+}
+
+fn set_limits(plan: &Plan<'_>) {
     let limits = [
         (libc::RLIMIT_CORE, 0),
         (libc::RLIMIT_NOFILE, MAX_OPEN_FILES),
@@ -623,7 +656,7 @@ fn set_limits(plan: &Plan) {
     }
 }
 
-fn give_up_rights(plan: &Plan) {
+fn give_up_rights(plan: &Plan<'_>) {
     let prctl = |detail, option: c_int, value: c_ulong| {
         // SAFETY: these options take numbers only.
         check(plan, Stage::Rights, detail, unsafe {
@@ -653,7 +686,7 @@ fn give_up_rights(plan: &Plan) {
     check(plan, Stage::Rights, 5, unsafe { libc::setsid() });
 }
 
-fn install_filter(plan: &Plan) {
+fn install_filter(plan: &Plan<'_>) {
     let filter = libc::sock_fprog { len: plan.filter.len() as u16, filter: plan.filter.as_ptr().cast_mut() };
     let mode = libc::SECCOMP_SET_MODE_FILTER;
     // SAFETY: the program is as long as said and is only read.
@@ -662,7 +695,7 @@ fn install_filter(plan: &Plan) {
 }
 
 /// The builder's side of the last fork.
-fn execute(plan: &Plan) -> ! {
+fn execute(plan: &Plan<'_>) -> ! {
     // SAFETY: the string ends in a zero byte.
     check(plan, Stage::Execute, 0, unsafe { libc::chdir(plan.build_folder.as_ptr()) });
     // SAFETY: as above.
@@ -692,7 +725,7 @@ fn execute(plan: &Plan) -> ! {
 }
 
 /// Confines this process to the first of the processors that it may use.
-fn keep_one_processor(plan: &Plan) {
+fn keep_one_processor(plan: &Plan<'_>) {
     let mut allowed = [0u64; 128];
     let size = size_of_val(&allowed);
     // SAFETY: the kernel writes at most as many bytes as said.
@@ -722,7 +755,7 @@ fn reset_signals() {
     }
 }
 
-fn wait_for_builder(plan: &Plan, builder: pid_t) -> ! {
+fn wait_for_builder(plan: &Plan<'_>, builder: pid_t) -> ! {
     // The builder alone keeps the log open, so that its end is seen when all its descendants are gone.
     // SAFETY: ours, and not used any more.
     unsafe { libc::close(plan.log) };
