@@ -2,7 +2,8 @@
 //!
 //! Garbage is: objects that no root reaches; files of the store's folder without a row that nobody makes; what dead
 //! processes left in `builds`, `locks`, `downloads`, `processes`; logs of derivations that the store doesn't know and
-//! nobody builds; layers of images whose first object isn't needed; links to results that aren't there any more.
+//! nobody builds; layers of images whose first object isn't needed; files
+//! that no object shares any more; links to results that aren't there any more.
 //!
 //! An object goes after all that refer to it, so that whatever stays has its references. Among those that may go, the
 //! one that came in first goes first.
@@ -11,6 +12,7 @@ use crate::database::ObjectGraph;
 use crate::lock::{Gate, Lock, try_flock};
 use crate::object;
 use crate::root::{Held, Links, Root, entries};
+use crate::share;
 use crate::step::Step;
 use crate::store::{Store, StoreError};
 use rustix::fs::FlockOperation;
@@ -100,6 +102,8 @@ impl Store {
             }
             self.passed(Step::Deleted);
         }
+        let links = self.folder().join("links");
+        share::sweep(&links, |name| held.owns(name)).map_err(StoreError::io("sweep", &links))?;
         Ok(collected)
     }
 

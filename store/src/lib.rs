@@ -26,6 +26,7 @@ pub mod root;
 pub mod sandbox;
 pub mod scan;
 pub mod seeds;
+pub mod share;
 pub mod step;
 pub mod store;
 pub mod verify;

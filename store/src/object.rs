@@ -5,6 +5,7 @@
 //! a link, so that nobody who can still write to the source can lead the copy astray.
 
 use crate::scan::{DigestText, Found, Scanner, Wanted};
+use crate::share::Sharing;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Timespec, Timestamps};
 use rustix::io::Errno;
 use std::collections::{BTreeMap, BTreeSet};
@@ -133,18 +134,19 @@ pub fn read(
     wanted: &Wanted,
     filter: Option<&mut Filter<'_>>,
 ) -> Result<Contents, ObjectError> {
-    walk(source, None, wanted, filter)
+    walk(source, None, wanted, filter, None)
 }
 
 /// Copies the tree at `source` to `destination`, which must not be there: call [`Copied::fill_in`] with the store path
-/// that its contents give, and then [`flush`].
+/// that its contents give, and then [`flush`]. Files that are there already become links by way of `sharing`.
 pub fn copy(
     source: &Path,
     destination: &Path,
     wanted: &Wanted,
     filter: Option<&mut Filter<'_>>,
+    sharing: Option<Sharing>,
 ) -> Result<Copied, ObjectError> {
-    let contents = walk(source, Some(destination), wanted, filter)?;
+    let contents = walk(source, Some(destination), wanted, filter, sharing)?;
     Ok(Copied { contents, location: destination.into(), own: wanted.own })
 }
 
@@ -236,6 +238,7 @@ fn set_time(folder: BorrowedFd<'_>, name: &CStr, flags: AtFlags) -> std::io::Res
 struct Walk<'a, 'b> {
     wanted: &'a Wanted,
     filter: Option<&'a mut Filter<'b>>,
+    sharing: Option<Sharing>,
     source: &'a Path,
     /// Where the walk is, below the source.
     path: PathBuf,
@@ -251,10 +254,12 @@ fn walk(
     destination: Option<&Path>,
     wanted: &Wanted,
     filter: Option<&mut Filter<'_>>,
+    sharing: Option<Sharing>,
 ) -> Result<Contents, ObjectError> {
     let mut walk = Walk {
         wanted,
         filter,
+        sharing,
         source,
         path: PathBuf::new(),
         references: BTreeMap::new(),
@@ -313,6 +318,7 @@ impl Walk<'_, '_> {
             copy.as_mut().map_or(Ok(()), |copy| copy.write_all(written))
         };
         let mut buffer = std::mem::take(&mut self.buffer);
+        let mut is_something = false;
         loop {
             let count = match source.read(&mut buffer) {
                 Ok(count) => count,
@@ -322,6 +328,7 @@ impl Walk<'_, '_> {
             if count == 0 {
                 break;
             }
+            is_something = true;
             self.size_bytes += count as u64;
             scanner.push(&buffer[..count], &mut emit).map_err(|source| self.unwritten(source))?;
         }
@@ -331,6 +338,7 @@ impl Walk<'_, '_> {
         self.add_references(references);
         let blanked = Digest::from_bytes(*hasher.finalize().as_bytes());
         let digest = tree::file_with_self_references(blanked, &own);
+        let is_shared = own.is_empty() && is_something;
         if !own.is_empty() {
             self.own.push(OwnMention { path: self.path.clone(), offsets: own });
         }
@@ -338,6 +346,9 @@ impl Walk<'_, '_> {
             let mode = if executable { 0o555 } else { 0o444 };
             rustix::fs::fchmod(&copy, Mode::from_raw_mode(mode)).map_err(|e| self.unwritten(e))?;
             rustix::fs::futimens(&copy, &TIMES).map_err(|e| self.unwritten(e))?;
+        }
+        if let (Some(sharing), Some((folder, name)), true) = (&mut self.sharing, to, is_shared) {
+            sharing.share(folder, name, blanked, executable);
         }
         Ok(Node::File { digest, executable })
     }

@@ -5,6 +5,7 @@
 //!   store/<digest>-<name>     objects, read-only, seen at /sx/store/ inside sandboxes
 //!   store/.new-…              objects on their way in
 //!   store/.old-…              objects on their way out
+//!   links/…                   files of objects by their contents, see crate::share
 //!   database                  SQLite, see crate::database
 //!   builds/…                  sandboxes of running builds, mode 0700
 //!   failed/<name>-<number>    sandboxes of failed builds that were to be kept
@@ -19,6 +20,7 @@ use crate::lock::Lock;
 use crate::object::{self, Contents, Copied, Filter, ObjectError};
 use crate::root::Holder;
 use crate::scan::{DigestText, Wanted};
+use crate::share::Sharing;
 use crate::step::{Observer, Step};
 use rustix::fs::{Access, CWD, RenameFlags};
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,8 +32,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use sx_derivation::StorePath;
 use sx_derivation::store_path::StorePathError;
 
-/// A store's folders with their modes. `processes` stands last: it is there when all are.
-const FOLDERS: [(&str, u32); 8] = [
+/// A store's folders with their modes. `links` stands last: it is there when all are.
+const FOLDERS: [(&str, u32); 9] = [
     ("store", 0o755),
     ("builds", 0o700),
     ("logs", 0o755),
@@ -40,6 +42,7 @@ const FOLDERS: [(&str, u32); 8] = [
     ("roots", 0o755),
     ("roots/results", 0o755),
     ("processes", 0o755),
+    ("links", 0o700),
 ];
 
 /// An open store. Threads share it; processes open the same folder side by side.
@@ -103,7 +106,7 @@ impl Store {
     /// Opens the store in `folder`, an absolute path, and makes it if it isn't there.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         // The last one made, so that a store of an older sx or one half made is completed.
-        if !folder.join("processes").exists() {
+        if !folder.join("links").exists() {
             for (name, mode) in FOLDERS {
                 let path = folder.join(name);
                 let made = DirBuilder::new().recursive(true).mode(mode).create(&path);
@@ -267,7 +270,8 @@ impl Store {
     ) -> Result<New, StoreError> {
         let location = self.folder.join("store").join(format!(".new-{}", self.holder.new_name()?));
         let guard = RemoveOnDrop(location.clone());
-        let copied = object::copy(source, &location, wanted, filter)?;
+        let sharing = Sharing::new(&self.folder.join("links"), &format!(".new-{}", self.holder.new_name()?));
+        let copied = object::copy(source, &location, wanted, filter, sharing)?;
         self.passed(Step::Copied);
         Ok(New { copied, guard })
     }

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -100,6 +101,11 @@ fn check(folder: &Path, promised: &[StorePath], when: &str) {
     let rows = store.database().paths().unwrap().len();
     let files = std::fs::read_dir(folder.join("store")).unwrap().count();
     assert_eq!(files, rows, "{when}: something is left that no row names");
+    for entry in std::fs::read_dir(folder.join("links")).unwrap() {
+        let entry = entry.unwrap();
+        assert!(entry.metadata().unwrap().nlink() > 1, "{when}: {entry:?} is shared by nobody");
+        assert!(!entry.file_name().to_string_lossy().starts_with('.'), "{when}: {entry:?} is left");
+    }
     for folder in ["builds", "locks", "processes"].map(|name| folder.join(name)) {
         let left = std::fs::read_dir(&folder).unwrap().count();
         assert!(left <= usize::from(folder.ends_with("processes")), "{when}: {folder:?} is not empty");

@@ -20,7 +20,8 @@ fn take(folder: &Path, own: DigestText) -> StorePath {
     std::fs::create_dir(&source).unwrap();
     std::fs::write(source.join("file"), format!("see /sx/store/{text}-x/bin and {text}")).unwrap();
     symlink(format!("/sx/store/{text}-x/file"), source.join("link")).unwrap();
-    let copied = object::copy(&source, &copy, &Wanted { own: Some(own), ..Wanted::default() }, None).unwrap();
+    let copied =
+        object::copy(&source, &copy, &Wanted { own: Some(own), ..Wanted::default() }, None, None).unwrap();
     assert!(copied.contents.refers_to_itself());
     let path = copied.contents.store_path("x", &BTreeSet::new()).unwrap();
     copied.fill_in(&path).unwrap();
@@ -53,7 +54,7 @@ fn modes_and_times_are_canonical_and_only_the_executable_bit_counts() {
             std::fs::set_permissions(source.join(name), std::fs::Permissions::from_mode(mode)).unwrap();
         }
         let copy = folder.path().join(format!("{name}-copy"));
-        let copied = object::copy(&source, &copy, &Wanted::default(), None).unwrap();
+        let copied = object::copy(&source, &copy, &Wanted::default(), None, None).unwrap();
         let mode = |path: &Path| path.metadata().map(|found| (found.mode() & 0o7777, found.mtime())).unwrap();
         assert_eq!(mode(&copy), (0o555, 1));
         assert_eq!(mode(&copy.join("file")), (0o444, 1));
@@ -109,7 +110,7 @@ fn a_filter_leaves_out_what_it_does_not_accept() {
     }
     let copy = folder.path().join("copy");
     let mut filter = |path: &Path, _| Ok(path.ends_with("kept"));
-    object::copy(folder.path(), &copy, &Wanted::default(), Some(&mut filter)).unwrap();
+    object::copy(folder.path(), &copy, &Wanted::default(), Some(&mut filter), None).unwrap();
     let names: Vec<_> = std::fs::read_dir(&copy).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["kept"]);
 }
