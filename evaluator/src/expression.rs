@@ -5,6 +5,7 @@
 //! many that a frame of their own is better. A variable is a frame, counted outward, and a slot.
 
 use crate::attributes::Attribute;
+use crate::builtins::Builtin;
 use crate::source::Span;
 use crate::symbol::Symbol;
 use crate::value::Value;
@@ -33,6 +34,8 @@ pub struct Place {
 pub enum Kind<'a> {
     /// Known without evaluation.
     Constant(Value<'a>),
+    /// A builtin that was selected, such as `builtins.map`; each evaluation gives another value, since functions equal only themselves.
+    SelectedBuiltin(&'static Builtin),
     /// A set of constants; each evaluation gives another set, since people see where one set stands twice.
     ConstantSet(&'a [Attribute<'a>]),
     /// A list of constants.

@@ -58,7 +58,7 @@ struct Printer<'e, 'a> {
     /// Sets and lists around what is printed.
     level: usize,
     text: Vec<u8>,
-    /// Addresses of the sets and lists that were printed: what stands twice is printed once.
+    /// Addresses of the sets, and of lists or their thunks, that were printed: what stands twice is printed once.
     seen: FxHashSet<usize>,
 }
 
@@ -72,6 +72,7 @@ impl<'a> Printer<'_, 'a> {
         if self.text.len() > most {
             return Ok(());
         }
+        let place = value;
         let value = match self.depth {
             Depth::Whole | Depth::Described => self.evaluator.force(value)?,
             Depth::Levels(_) => match self.evaluator.force(value) {
@@ -101,7 +102,12 @@ impl<'a> Printer<'_, 'a> {
             Value::Thunk(_) | Value::Unset => self.add("<CODE>"),
             Value::List(list) => {
                 self.evaluator.check_work(self.text.capacity())?;
-                if !list.items.is_empty() && !self.seen.insert(list.items.as_ptr().addr()) {
+                // As in the reference, it is the same list only in the same place: the elements of two lists may be one constant.
+                let address = match place {
+                    Value::Thunk(thunk) => std::ptr::from_ref(thunk).addr(),
+                    _ => std::ptr::from_ref(list).addr(),
+                };
+                if !list.items.is_empty() && !self.seen.insert(address) {
                     self.add("«repeated»");
                     return Ok(());
                 }

@@ -120,7 +120,7 @@ fn intersect_attrs<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Ou
 fn list_to_attrs<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
     let items = evaluator.items(arguments[0])?;
     evaluator.check_collecting::<Attribute<'_>>(2 * items.len())?;
-    let mut attributes = Vec::with_capacity(items.len());
+    let mut attributes: Vec<Attribute<'a>> = Vec::with_capacity(items.len());
     for item in items {
         let set = evaluator.set(*item)?;
         let Some(name) = set.get(known::NAME) else {
@@ -128,10 +128,12 @@ fn list_to_attrs<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outc
         };
         let position = name.position;
         let name = evaluator.symbols.intern(evaluator.plain_string(name.value)?);
-        let Some(value) = set.get(known::VALUE) else {
-            return Err(evaluator.missing(set, known::VALUE, crate::source::Span::NOWHERE));
-        };
-        attributes.push(Attribute { name, position, value: value.value });
+        match set.get(known::VALUE) {
+            Some(value) => attributes.push(Attribute { name, position, value: value.value }),
+            // The first of a name counts; the others need no value.
+            None if attributes.iter().any(|earlier| earlier.name == name) => {}
+            None => return Err(evaluator.missing(set, known::VALUE, crate::source::Span::NOWHERE)),
+        }
     }
     Ok(Value::Attributes(Attributes::from_unsorted(evaluator.arena, attributes)))
 }

@@ -22,7 +22,7 @@ pub(super) const TABLE: &[Builtin] = &[
     ),
     Builtin::new("elem", &["x", "xs"], 2, elem, "Whether a list has an element equal to a value."),
     Builtin::new("elemAt", &["xs", "n"], 3, elem_at, "The element at an index, from 0."),
-    Builtin::new("filter", &["f", "list"], 3, filter, "The elements of which a function is true."),
+    Builtin::new("filter", &["f", "list"], 2, filter, "The elements of which a function is true."),
     Builtin::new(
         "foldl'",
         &["op", "nul", "list"],
@@ -57,7 +57,7 @@ pub(super) const TABLE: &[Builtin] = &[
     Builtin::new(
         "sort",
         &["comparator", "list"],
-        3,
+        2,
         sort,
         "The elements in order; the function says whether the first comes before the second.",
     ),
@@ -110,7 +110,7 @@ fn concat_map<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome
 fn elem<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
     for item in evaluator.items(arguments[1])? {
         evaluator.check_step()?;
-        if evaluator.equal(arguments[0], *item)? {
+        if evaluator.equal_elements(arguments[0], *item)? {
             return Ok(Value::Bool(true));
         }
     }
@@ -219,6 +219,8 @@ fn partition<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<
     let items = evaluator.items(arguments[1])?;
     evaluator.check_collecting::<Value<'_>>(items.len())?;
     for item in items {
+        // Each is forced, needed or not, as in the reference.
+        evaluator.force(*item)?;
         if truth(evaluator, function, *item)? {
             right.push(*item);
         } else {

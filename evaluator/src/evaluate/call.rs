@@ -7,7 +7,8 @@ use crate::expression::{Code, Kind, Lambda, Parameter, Pattern};
 use crate::frame::Frame;
 use crate::source::Span;
 use crate::symbol::known;
-use crate::value::{Closure, Partial, Value};
+use crate::value::{Closure, Partial, State, Thunk, Value};
+use std::cell::Cell;
 
 impl<'a> Evaluator<'a> {
     /// `function a b c`
@@ -64,13 +65,44 @@ impl<'a> Evaluator<'a> {
         let mut arguments = [Value::Null; MAX_ARITY];
         for (n, code) in given.iter().enumerate() {
             arguments[n] = if builtin.strict >> n & 1 == 1 {
-                self.evaluate(code, frame)?
+                match self.evaluate(code, frame) {
+                    Ok(value) => value,
+                    Err(error) => {
+                        let error = self.first_failure(builtin, given, (arguments, n), error, frame);
+                        return Err(while_calling_builtin(error, builtin, span));
+                    }
+                }
             } else {
                 self.delay(code, frame)
             };
         }
         (builtin.function)(self, &arguments[..given.len()])
             .map_err(|error| while_calling_builtin(error, builtin, span))
+    }
+
+    /// What a builtin fails with one of whose arguments failed, before it was called: perhaps it refuses another first. That matters
+    /// where one of both failures is caught.
+    #[cold]
+    fn first_failure(
+        &self,
+        builtin: &'static Builtin,
+        given: &'a [Code<'a>],
+        (mut arguments, failed): ([Value<'a>; MAX_ARITY], usize),
+        error: Box<Error>,
+        frame: Frame<'a>,
+    ) -> Box<Error> {
+        if !error.kind.is_caught_by_try() || given.len() == 1 {
+            return error;
+        }
+        // Whoever needs it is told that it needs itself.
+        arguments[failed] = Value::Thunk(self.arena.put(Thunk(Cell::new(State::Running))));
+        for n in failed + 1..given.len() {
+            arguments[n] = self.delay(given[n], frame);
+        }
+        match (builtin.function)(self, &arguments[..given.len()]) {
+            Err(other) if other.kind != ErrorKind::InfiniteRecursion => other,
+            _ => error,
+        }
     }
 
     /// Calls a function with arguments, one after the other.

@@ -55,10 +55,12 @@ impl<'a> Evaluator<'a> {
         })
     }
 
-    fn equal_elements(&self, left: Value<'a>, right: Value<'a>) -> Outcome<'a, bool> {
+    /// The same for what stands in a list or set.
+    pub(crate) fn equal_elements(&self, left: Value<'a>, right: Value<'a>) -> Outcome<'a, bool> {
         let is_same = match (left, right) {
             (Value::Thunk(left), Value::Thunk(right)) => std::ptr::eq(left, right),
             (Value::Closure(left), Value::Closure(right)) => std::ptr::eq(left, right),
+            (Value::Builtin(left), Value::Builtin(right)) => std::ptr::eq(left, right),
             (Value::Partial(left), Value::Partial(right)) => std::ptr::eq(left, right),
             (Value::Attributes(left), Value::Attributes(right)) => std::ptr::eq(left, right),
             (Value::List(left), Value::List(right)) => std::ptr::eq(left, right),

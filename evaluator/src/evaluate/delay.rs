@@ -14,6 +14,9 @@ impl<'a> Evaluator<'a> {
     pub(crate) fn delay(&self, code: Code<'a>, frame: Frame<'a>) -> Value<'a> {
         match &code.kind {
             Kind::Constant(value) => *value,
+            Kind::SelectedBuiltin(builtin) => {
+                Value::Thunk(self.arena.put(Thunk(Cell::new(State::Done(Value::Builtin(builtin))))))
+            }
             Kind::Local(slot) => match frame.slots()[*slot as usize].get() {
                 Value::Unset => self.suspend(code, frame),
                 value => value,

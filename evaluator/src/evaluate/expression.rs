@@ -15,6 +15,7 @@ impl<'a> Evaluator<'a> {
         loop {
             match &code.kind {
                 Kind::Constant(value) => return self.force(*value),
+                Kind::SelectedBuiltin(builtin) => return Ok(Value::Builtin(builtin)),
                 Kind::ConstantSet(attributes) => {
                     return Ok(Value::Attributes(Attributes::from_sorted(self.arena, attributes)));
                 }
@@ -91,6 +92,7 @@ impl<'a> Evaluator<'a> {
     pub(super) fn operand(&self, code: Code<'a>, frame: Frame<'a>) -> Outcome<'a> {
         let value = match &code.kind {
             Kind::Constant(value) => *value,
+            Kind::SelectedBuiltin(builtin) => return Ok(Value::Builtin(builtin)),
             Kind::Local(slot) => frame.slots()[*slot as usize].get(),
             Kind::Outer(place) => outer(frame, *place),
             _ => return self.evaluate(code, frame),

@@ -115,10 +115,12 @@ impl<'a> Evaluator<'a> {
                 if added_type_matters {
                     return Err(self.cannot_add(other, added).at(span));
                 }
-                let first =
-                    self.coerce(other, Coercion::INTERPOLATED).map_err(|error| error.at(operands.0.span))?;
-                let second =
-                    self.coerce(added, Coercion::INTERPOLATED).map_err(|error| error.at(operands.1.span))?;
+                // As in the reference, a path is copied when it is added to a string, not when a set makes the string.
+                let copying =
+                    if matches!(other, Value::String(_)) { Copying::ToStore } else { Copying::Never };
+                let how = Coercion::INTERPOLATED.copying(copying);
+                let first = self.coerce(other, how).map_err(|error| error.at(operands.0.span))?;
+                let second = self.coerce(added, how).map_err(|error| error.at(operands.1.span))?;
                 self.join(first, second)
             }
         }

@@ -333,7 +333,10 @@ impl<'a> Lowering<'_, 'a> {
             && let Some(found) = set.get(*name)
             && !matches!(found.value, Value::Thunk(_))
         {
-            return Kind::Constant(found.value);
+            return match found.value {
+                Value::Builtin(builtin) => Kind::SelectedBuiltin(builtin),
+                value => Kind::Constant(value),
+            };
         }
         Kind::Select(self.evaluator.arena.put(Select { base: self.put(base), path, default }))
     }

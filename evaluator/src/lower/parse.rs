@@ -427,6 +427,15 @@ impl<'t, I: Iterator<Item = (K, &'t str)>> Parser<'t, '_, I> {
             Some(TOKEN_L_BRACK) => Form::List(self.list()?),
             Some(TOKEN_STRING_START) => Form::String(self.string()?),
             Some(TOKEN_PATH_ABS | TOKEN_PATH_REL | TOKEN_PATH_HOME) => Form::Path(self.path_parts()?),
+            // Only other numbers than zero may end with their point.
+            Some(TOKEN_FLOAT) if text == "0." => {
+                self.advance();
+                let zero = Tree { form: Form::Integer("0"), span: self.span_from(start) };
+                return self.selection(zero);
+            }
+            Some(TOKEN_FLOAT) if text.starts_with("0.e") || text.starts_with("0.E") => {
+                return Err(self.mistake("expected a digit after `0.`"));
+            }
             kind => {
                 let form = match kind {
                     Some(TOKEN_PATH_SEARCH) => Form::SearchPath(text),
@@ -451,14 +460,7 @@ impl<'t, I: Iterator<Item = (K, &'t str)>> Parser<'t, '_, I> {
         let start = base.span.start;
         if self.is(TOKEN_DOT) {
             self.advance();
-            let path = self.path()?;
-            let mut default = None;
-            if self.is(TOKEN_OR) {
-                self.advance();
-                default = Some(self.simple()?);
-            }
-            let form = Form::Select(self.memory.alloc(Selection { base, path, default }));
-            return Ok(Tree { form, span: self.span_from(start) });
+            return self.selection(base);
         }
         if self.is(TOKEN_OR) {
             let (text, or) = (self.text(), self.start());
@@ -469,6 +471,19 @@ impl<'t, I: Iterator<Item = (K, &'t str)>> Parser<'t, '_, I> {
             return Ok(Tree { form, span: self.span_from(start) });
         }
         Ok(base)
+    }
+
+    /// `path or default` after an expression and its dot.
+    fn selection(&mut self, base: Tree<'t>) -> Parsed<Tree<'t>> {
+        let start = base.span.start;
+        let path = self.path()?;
+        let mut default = None;
+        if self.is(TOKEN_OR) {
+            self.advance();
+            default = Some(self.simple()?);
+        }
+        let form = Form::Select(self.memory.alloc(Selection { base, path, default }));
+        Ok(Tree { form, span: self.span_from(start) })
     }
 
     fn list(&mut self) -> Parsed<&'t [Tree<'t>]> {
