@@ -14,6 +14,7 @@ mod house;
 mod images;
 mod language;
 mod registry;
+mod repl;
 mod reproducibility;
 mod rust;
 mod sandbox;
@@ -33,6 +34,7 @@ fn main() -> std::process::ExitCode {
         images::tests(),
         language::tests(),
         registry::tests(),
+        repl::tests(),
         reproducibility::tests(),
         rust::tests(),
         sandbox::tests(),
