@@ -76,6 +76,10 @@ fn record(cases: &[&Case], found: &[Option<String>]) -> Result<(), String> {
 }
 
 fn programs_by_chance_come_to_what_nix_says() -> Result<(), String> {
+    let missing = grammar::missing();
+    if !missing.is_empty() {
+        return Err(format!("no program has {}", missing.join(", ")));
+    }
     let number =
         |name: &str, default| std::env::var(name).map_or(default, |text| text.parse().unwrap_or(default));
     let (programs, seed) = (number("SX_TESTS_PROGRAMS", 120), number("SX_TESTS_SEED", 0_u64));

@@ -14,6 +14,9 @@ pub struct Nix {
 /// The first version that evaluates everything in the corpus as recorded.
 const REFERENCE: (u32, u32) = (2, 34);
 
+/// What stands after each value: the name of a file, and what it comes to.
+const END: &str = "end-of-value.nix";
+
 impl Nix {
     /// The one to be asked.
     pub fn find() -> Result<Self, String> {
@@ -44,16 +47,21 @@ impl Nix {
             std::fs::write(folder.path().join(name), format!("{expression}\n")).map_err(failed)?;
         }
         let mut found = Vec::new();
-        // Each prints a line; the first that fails ends the process, and the next one begins after it.
+        std::fs::write(folder.path().join(END), format!("\"{END}\"")).map_err(failed)?;
+        let end = format!("\n\"{END}\"\n");
+        // Each prints its value, of one line or, with some paths, more; the first that fails ends the process, and the next one
+        // begins after it.
         while found.len() < names.len() {
             let mut command = Command::new(&self.program);
             if self.is_new {
                 command.args(["--extra-experimental-features", "flakes pipe-operators"]);
             }
-            command.args(["--eval", "--strict"]).args(&names[found.len()..]);
+            command.args(["--eval", "--strict"]);
+            command.args(names[found.len()..].iter().flat_map(|name| [name.as_str(), END]));
             command.current_dir(&folder).env("NIX_REMOTE", "dummy://").env_remove("NIX_PATH");
             let output = command.stderr(Stdio::null()).output().map_err(failed)?;
-            found.extend(String::from_utf8_lossy(&output.stdout).lines().map(|line| Some(line.to_owned())));
+            let shown = String::from_utf8_lossy(&output.stdout);
+            found.extend(shown.split_terminator(&end).map(|value| Some(value.to_owned())));
             if output.status.success() {
                 break;
             }
