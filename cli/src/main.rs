@@ -17,6 +17,7 @@ mod progress;
 mod registry;
 mod session;
 mod signing;
+mod substitution;
 
 use clap::Parser;
 use std::io::{IsTerminal, Write};

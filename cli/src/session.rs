@@ -187,7 +187,8 @@ impl Session {
     }
 
     /// What the outputs of derivations are claims of: the derivation with its inputs' contents in it, the output, and what it
-    /// is. All of them are realised. Sources that are fetched by their hashes are left out, since that says all.
+    /// is. All of them are realised. On the way to the seed these are also the sources that are fetched by their hashes: who
+    /// takes what is built of them needn't fetch them to learn what they are called here.
     pub fn statements(
         &self,
         building: &Building,
@@ -203,7 +204,7 @@ impl Session {
             let mut statements = Vec::new();
             for path in list {
                 let (resolved, outputs) = realiser.resolved(&path)?;
-                if resolved.builder == "builtin:fetch" {
+                if depth == CheckDepth::LastStep && resolved.builder == "builtin:fetch" {
                     continue;
                 }
                 for (output, content) in outputs {
@@ -231,7 +232,7 @@ impl Session {
         }
     }
 
-    fn with_realiser<T>(
+    pub(crate) fn with_realiser<T>(
         &self,
         building: &Building,
         derivations: &Derivations,

@@ -9,6 +9,7 @@ use std::error::Error;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+use sx_derivation::StorePath;
 use sx_registry::{Address, Piece};
 use sx_signing::attestations::{AttestationError, Claim, Judgement};
 use sx_signing::release::ReleaseError;
@@ -70,9 +71,21 @@ pub struct TrustArguments {
     /// Folder of more attestations, besides those of the store; may be given several times
     #[arg(long = "attestations", value_name = "DIR")]
     folders: Vec<PathBuf>,
+}
+
+/// Where signatures of images are found that don't lie beside them.
+#[derive(Clone, Debug, Default, Args)]
+pub struct LookasideArguments {
     /// Folder of image signatures in the container tools' form; where it is given, signatures in registries don't count
     #[arg(long, value_name = "DIR")]
     lookaside: Option<PathBuf>,
+}
+
+impl LookasideArguments {
+    /// The folder.
+    pub fn folder(&self) -> Option<&Path> {
+        self.lookaside.as_deref()
+    }
 }
 
 /// A trust file at this moment, and where to look for signatures.
@@ -98,10 +111,16 @@ impl TrustArguments {
 impl Trusted<'_> {
     /// Judges a claim by the attestations of the store and of the folders that were given.
     pub fn judge(&self, session: &Session, statement: &Statement) -> Result<Judgement, Failure> {
+        let claims = self.claims(session, statement.derivation(), statement.output())?;
+        Ok(sx_signing::attestations::judge(&claims, statement, &self.trust, &self.keys))
+    }
+
+    /// All that anybody says of an output.
+    fn claims(&self, session: &Session, derivation: &StorePath, output: &str) -> Result<Vec<Claim>, Failure> {
         let folders = self.arguments.folders.iter().map(|folder| Attestations::new(folder));
         let mut claims: Vec<Claim> = Vec::new();
         for attestations in [session.attestations()].into_iter().chain(folders) {
-            for claim in attestations.claims(statement.derivation(), statement.output())? {
+            for claim in attestations.claims(derivation, output)? {
                 match claims.iter_mut().find(|known| known.statement == claim.statement) {
                     Some(known) => {
                         let new: Vec<_> = claim
@@ -115,7 +134,7 @@ impl Trusted<'_> {
                 }
             }
         }
-        Ok(sx_signing::attestations::judge(&claims, statement, &self.trust, &self.keys))
+        Ok(claims)
     }
 
     /// Refuses what not enough people vouch for.
@@ -126,14 +145,33 @@ impl Trusted<'_> {
         Err(Failure::new(Kind::No, format!("not enough people vouch for {subject}\n{verdict}")))
     }
 
+    /// What enough people say that an output of a resolved derivation was; nothing if they say it of several contents.
+    pub fn content(
+        &self,
+        session: &Session,
+        derivation: &StorePath,
+        output: &str,
+    ) -> Result<Option<StorePath>, Failure> {
+        let claims = self.claims(session, derivation, output)?;
+        let is_met = |claim: &&Claim| {
+            sx_signing::attestations::judge(&claims, &claim.statement, &self.trust, &self.keys)
+                .verdict
+                .is_met()
+        };
+        let mut met = claims.iter().filter(is_met);
+        let content = met.next().map(|claim| claim.statement.content().clone());
+        Ok(content.filter(|_| met.next().is_none()))
+    }
+
     /// Judges an image in a registry, or elsewhere by the signatures in the lookaside folder.
     pub fn judge_image(
         &self,
         session: &Session,
         claim: &ImageClaim,
+        lookaside: Option<&Path>,
         registry: Option<(&RegistryArguments, &Address)>,
     ) -> Result<Verdict, Failure> {
-        let findings = match (&self.arguments.lookaside, registry) {
+        let findings = match (lookaside, registry) {
             (Some(folder), _) => claim.findings(folder, &self.keys).map_err(of(Kind::Host))?,
             (None, Some((arguments, address))) => self.findings(session, claim, arguments, address)?,
             (None, None) => {

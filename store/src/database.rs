@@ -11,7 +11,7 @@ use std::time::Duration;
 use sx_derivation::{Derivation, Digest, StorePath};
 
 /// The layout of the tables. A store with a higher number is from a newer sx.
-pub const SCHEMA_VERSION: i64 = 2;
+pub const SCHEMA_VERSION: i64 = 3;
 
 /// How long to wait for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -115,7 +115,10 @@ const SCHEMA: &str = "
 ";
 
 /// What each version adds to the one before. Without the index, each deleted object would look at all realisations.
-const MIGRATIONS: [&str; 1] = ["create index realised on realisation (path);"];
+const MIGRATIONS: [&str; 2] = [
+    "create index realised on realisation (path);",
+    "alter table realisation add column substituted integer not null default 0;",
+];
 
 type Rows<T> = Result<T, rusqlite::Error>;
 
@@ -216,16 +219,39 @@ impl Database {
                 }
             }
             for (derivation, output, path) in realisations {
-                let sql = "insert or replace into realisation values (?, ?, ?)";
+                let sql = "insert or replace into realisation (derivation, output, path) values (?, ?, ?)";
                 let row = [&derivation.to_string(), output, &path.to_string()];
                 transaction.prepare_cached(sql)?.execute(row)?;
             }
-            for (path, text) in derivations {
-                let sql = "insert or ignore into derivation values (?, ?)";
-                transaction.prepare_cached(sql)?.execute(params![path.to_string(), text])?;
-            }
-            Ok(())
+            insert_derivations(transaction, derivations)
         })
+    }
+
+    /// Says what derivations were realised to elsewhere, all or nothing; the objects are valid. What was built here stays as it
+    /// is.
+    pub(crate) fn register_substituted(
+        &self,
+        realisations: &[(StorePath, String, StorePath)],
+        derivations: &[(StorePath, Vec<u8>)],
+    ) -> Result<(), DatabaseError> {
+        self.write(|transaction| {
+            for (derivation, output, path) in realisations {
+                let sql = "insert or ignore into realisation (derivation, output, path, substituted) values (?, ?, ?, 1)";
+                let row = [&derivation.to_string(), output, &path.to_string()];
+                transaction.prepare_cached(sql)?.execute(row)?;
+            }
+            insert_derivations(transaction, derivations)
+        })
+    }
+
+    /// Whether what the output was realised to came from elsewhere, so that nobody here has seen it come out so.
+    pub fn is_substituted(&self, derivation: &StorePath, output: &str) -> Result<bool, DatabaseError> {
+        let sql = "select 1 from realisation where derivation = ? and output = ? and substituted";
+        let found = self.run(|connection| {
+            let mut statement = connection.prepare_cached(sql)?;
+            statement.query_row([&derivation.to_string(), output], |_| Ok(())).optional()
+        })?;
+        Ok(found.is_some())
     }
 
     /// The paths of all objects with their sizes in bytes, and all references as positions in that list, each with
@@ -364,6 +390,14 @@ impl Database {
     fn failed(&self, source: rusqlite::Error) -> DatabaseError {
         DatabaseError::Sqlite { path: self.path.clone(), source }
     }
+}
+
+fn insert_derivations(transaction: &Transaction<'_>, derivations: &[(StorePath, Vec<u8>)]) -> Rows<()> {
+    for (path, text) in derivations {
+        let sql = "insert or ignore into derivation values (?, ?)";
+        transaction.prepare_cached(sql)?.execute(params![path.to_string(), text])?;
+    }
+    Ok(())
 }
 
 /// Sets the connection up and makes the tables if there are none. Gives the version found.

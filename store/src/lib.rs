@@ -29,6 +29,7 @@ pub mod seeds;
 pub mod share;
 pub mod step;
 pub mod store;
+pub mod substitute;
 pub mod verify;
 
 pub use build::{Builtin, Task};

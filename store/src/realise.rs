@@ -271,7 +271,7 @@ fn describe(exit: Exit) -> String {
 }
 
 /// The store path of each output of a derivation.
-type Outputs = BTreeMap<String, StorePath>;
+pub(crate) type Outputs = BTreeMap<String, StorePath>;
 
 impl Realiser<'_> {
     /// Makes the outputs valid and gives their store paths, in the order asked for. After a failure it ends when the
@@ -376,7 +376,7 @@ impl Realiser<'_> {
     }
 
     /// The outputs of the derivation at `path`, if all of them are realised.
-    fn find(&self, path: &StorePath, derivation: &Derivation) -> Result<Option<Outputs>, Failure> {
+    pub(crate) fn find(&self, path: &StorePath, derivation: &Derivation) -> Result<Option<Outputs>, Failure> {
         let mut outputs = Outputs::new();
         for output in derivation.outputs.keys() {
             match self.store.hold_realisation(path, output)? {

@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicBool;
 use sx_derivation::{Algorithm, Derivation, Hash, Output, StorePath};
 use sx_store::realise::{AfterFailure, FailedBuilds, RealiseError, SYSTEM};
 use sx_store::sandbox::{Exit, Limits};
+use sx_store::substitute::{Copies, CopyError, Substituted};
 use sx_store::{Builtin, Event, Failure, Realiser, Store, Task, hex0};
 
 const SEED: &str = include_str!("../../bootstrap/seed.hex0");
@@ -25,6 +26,9 @@ impl Builtin for Hex0 {
         Ok(std::io::Write::write_all(&mut file, &bytes)?)
     }
 }
+
+/// What the output of each resolved derivation is said to be.
+type Claims = BTreeMap<StorePath, StorePath>;
 
 /// A store in a folder of its own, and the derivations given to it.
 struct Fixture {
@@ -91,8 +95,17 @@ impl Fixture {
                 built.lock().unwrap().push(derivation.name().to_owned());
             }
         };
-        let cancelled = AtomicBool::new(false);
-        let realiser = Realiser {
+        let paths =
+            self.with_realiser(&events, |realiser| realiser.realise(&[(derivation.clone(), "out".into())]))?;
+        Ok((paths[0].clone(), built.into_inner().unwrap()))
+    }
+
+    fn with_realiser<T>(
+        &self,
+        events: &(dyn Fn(Event<'_>) + Sync),
+        work: impl FnOnce(&Realiser<'_>) -> T,
+    ) -> T {
+        work(&Realiser {
             store: &self.store,
             derivations: &self.derivations,
             builtins: BTreeMap::from([("hex0", Box::new(Hex0) as Box<dyn Builtin>)]),
@@ -101,12 +114,28 @@ impl Fixture {
             limits: self.limits,
             after_failure: self.after_failure,
             failed_builds: self.failed_builds,
-            events: &events,
-            cancelled: &cancelled,
+            events,
+            cancelled: &AtomicBool::new(false),
+        })
+    }
+
+    /// Takes what `claims` say from another store.
+    fn substitute(&self, derivation: &StorePath, claims: &Claims, other: &Self) -> Substituted {
+        let copies = Copies::of_stores(&[other.store.folder().to_owned()]).unwrap();
+        let claimed =
+            |derivation: &StorePath, _: &str| Ok::<_, RealiseError>(claims.get(derivation).cloned());
+        let wanted = [(derivation.clone(), "out".into())];
+        self.with_realiser(&|_| {}, |realiser| realiser.substitute(&wanted, &copies, claimed)).unwrap()
+    }
+
+    /// What resolved derivations came out as here.
+    fn claims(&self, wanted: &[&StorePath]) -> Claims {
+        let resolve = |path: &&StorePath| {
+            let (resolved, outputs) =
+                self.with_realiser(&|_| {}, |realiser| realiser.resolved(path)).unwrap();
+            (resolved.path().unwrap(), outputs["out"].clone())
         };
-        let paths = realiser.realise(&[(derivation.clone(), "out".into())])?;
-        drop(realiser);
-        Ok((paths[0].clone(), built.into_inner().unwrap()))
+        wanted.iter().map(resolve).collect()
     }
 
     fn failure(&self, derivation: &StorePath) -> Failure {
@@ -301,4 +330,98 @@ fn damaged_outputs_are_built_again_inputs_first() {
     let source = fixture.source("text", "00 01 02");
     let failures = realiser.rebuild(&BTreeSet::from([source]));
     assert!(matches!(failures[..], [(_, Failure::NoMaker)]), "{failures:?}");
+}
+
+/// A seed, a tool made by it, and what the tool's text says, which mentions the tool; in a store where they are realised.
+fn chain() -> (Fixture, [StorePath; 3], Claims) {
+    let mut fixture = Fixture::new();
+    let seed = fixture.seed(SEED);
+    let tool = fixture.step("tool", &seed, SEED);
+    let (tool_path, _) = fixture.realise(&tool).unwrap();
+    let digits: String = tool_path.to_string().bytes().map(|byte| format!("{byte:02x}")).collect();
+    let program = fixture.step("program", &tool, &digits);
+    fixture.realise(&program).unwrap();
+    let claims = fixture.claims(&[&seed, &tool, &program]);
+    (fixture, [seed, tool, program], claims)
+}
+
+/// A store that has the sources alone.
+fn empty() -> (Fixture, [StorePath; 3]) {
+    let (fixture, _, _) = chain();
+    let mut other = Fixture::new();
+    other.derivations.clone_from(&fixture.derivations);
+    let paths = ["seed", "tool", "program"].map(|name| {
+        let found = fixture.derivations.iter().find(|(_, derivation)| derivation.name == name);
+        let (path, derivation) = found.unwrap();
+        for source in &derivation.input_sources {
+            other.source(source.name(), &String::from_utf8(fixture.read(source)).unwrap());
+        }
+        path.clone()
+    });
+    (other, paths)
+}
+
+#[test]
+fn of_a_chain_that_is_claimed_only_the_last_is_taken_with_what_it_refers_to() {
+    let (first, [seed, tool, program], claims) = chain();
+    let (second, _) = empty();
+    let found = second.substitute(&program, &claims, &first);
+    let (path, built) = second.realise(&program).unwrap();
+    assert_eq!((found.taken, built), (vec![path.clone()], vec![]));
+    assert_eq!(second.read(&path), first.read(&path));
+    // The tool came along as a reference, yet nobody said that it was realised to: so of it nothing is known.
+    let is_realised = |path| second.store.hold_realisation(path, "out").unwrap().is_some();
+    assert_eq!([&seed, &tool, &program].map(is_realised), [false, false, true]);
+    assert!(second.store.hold(&claims[&first_claim(&first, &tool)]).unwrap());
+    let database = second.store.database();
+    assert!(database.is_substituted(&program, "out").unwrap());
+    assert!(!first.store.database().is_substituted(&program, "out").unwrap());
+}
+
+fn first_claim(fixture: &Fixture, path: &StorePath) -> StorePath {
+    fixture.claims(&[path]).into_keys().next().unwrap()
+}
+
+#[test]
+fn what_nobody_claims_is_built() {
+    let (first, [_, tool, program], mut claims) = chain();
+    let (second, _) = empty();
+    claims.remove(&first_claim(&first, &program));
+    // What the build needs is taken all the same.
+    let found = second.substitute(&program, &claims, &first);
+    assert_eq!(found.taken, [claims[&first_claim(&first, &tool)].clone()]);
+    assert_eq!(second.realise(&program).unwrap().1, ["program.drv"]);
+    assert!(!second.store.database().is_substituted(&program, "out").unwrap());
+    let (third, _) = empty();
+    assert!(third.substitute(&program, &Claims::new(), &first).taken.is_empty());
+    assert_eq!(third.realise(&program).unwrap().1.len(), 3);
+}
+
+#[test]
+fn a_copy_that_is_not_what_its_path_says_is_refused_and_built_instead() {
+    let (first, [seed, tool, program], claims) = chain();
+    let location = |path| first.store.location(&claims[&first_claim(&first, path)]);
+    let change = |place: &Path, bytes: &[u8]| {
+        std::fs::remove_file(place).unwrap();
+        std::fs::write(place, bytes).unwrap();
+    };
+    change(&location(&program), b"forged");
+    let (second, _) = empty();
+    let found = second.substitute(&program, &claims, &first);
+    assert!(matches!(&found.refused[..], [CopyError::Other { .. }]), "{:?}", found.refused);
+    let (path, built) = second.realise(&program).unwrap();
+    assert_eq!((built, path), (vec!["program.drv".into()], claims[&first_claim(&first, &program)].clone()));
+    // A copy of what it refers to that is gone.
+    let (first, _, _) = chain();
+    let tool_place = first.store.location(&claims[&first_claim(&first, &tool)]);
+    std::fs::remove_file(tool_place).unwrap();
+    let (third, _) = empty();
+    let found = third.substitute(&program, &claims, &first);
+    assert!(matches!(&found.refused[..], [CopyError::Other { .. }]), "{:?}", found.refused);
+    assert_eq!(found.taken, [claims[&first_claim(&first, &seed)].clone()]);
+    assert_eq!(third.realise(&program).unwrap().1, ["tool.drv", "program.drv"]);
+    let left = std::fs::read_dir(third.store.folder().join("store"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name());
+    assert!(!left.into_iter().any(|name| name.to_string_lossy().starts_with('.')));
 }

@@ -186,7 +186,7 @@ fn rows_that_lie_are_named_and_written_anew_from_files() {
         "delete from object where path like '%-tree'",
         "insert into object select replace(path, '/sx', '/xs'), tree, size, 0 from object where path like '%-tree'",
         "insert into derivation values ('/sx/store/' || printf('%052d', 0) || '-x.drv', x'00')",
-        "insert into realisation values ('x', 'out', '/sx/store/' || printf('%052d', 0) || '-gone')",
+        "insert into realisation (derivation, output, path) values ('x', 'out', '/sx/store/' || printf('%052d', 0) || '-gone')",
         "insert into object values ('/sx/store/' || printf('%052d', 0) || '-never', zeroblob(32), 0, 0)",
     ] {
         let fixture = Fixture::new();

@@ -5,6 +5,7 @@ mod cosign;
 mod matrix;
 #[path = "../../store/signing/tests/people/mod.rs"]
 mod people;
+mod substitution;
 mod tamper;
 mod verbs;
 
@@ -21,6 +22,7 @@ pub fn tests() -> Vec<Test> {
         test("signing::what_comes_out_otherwise_is_named_and_not_signed", &[], ceremony::otherwise),
         test("signing::an_older_release_is_noticed", &[], ceremony::older),
         test("signing::attestations_go_out_and_come_back_and_count", &[], verbs::attestations),
+        test("signing::what_enough_attested_is_taken_and_nothing_else", &[], substitution::quorum),
         test("signing::what_too_few_vouch_for_is_not_exported", &[], verbs::export),
         test("signing::what_too_few_vouch_for_is_not_pulled", registry, verbs::pull),
         test("signing::archives_and_layouts_are_signed_and_verified", &[], verbs::archives),

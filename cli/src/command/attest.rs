@@ -17,7 +17,7 @@ use sx_store::check::{Check, Isolation, Variation, Verdict};
 /// Sign what derivations were realised to here: "I built this derivation, and its output was this content"
 ///
 /// Each is a package, a set of packages, or a store path that was built here. What isn't built yet is built first. The
-/// attestations are kept in the store; `sx attestation export` writes them to a folder, such as a git repository's.
+/// attestations are kept in the store; what was taken from elsewhere is not signed. `sx attestation export` writes them to a folder, such as a git repository's.
 #[derive(Debug, Args)]
 #[command(long_about)]
 pub struct Arguments {
@@ -41,23 +41,27 @@ pub struct Arguments {
 pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
     let secret = arguments.key.secret(session)?;
     let mut statements = statements(session, arguments)?;
-    let mut left_out = BTreeSet::new();
-    if arguments.check {
-        left_out = different(session, &arguments.building, &statements)?;
-        statements.retain(|statement| !left_out.contains(statement.derivation()));
-    }
+    let (left_out, why, hint) = if arguments.check {
+        let left_out = different(session, &arguments.building, &statements)?;
+        (left_out, "it came out otherwise when built again", "`sx check` says where it differs")
+    } else {
+        let left_out = substituted(session, &statements)?;
+        (left_out, "it was built elsewhere", "`--check` builds it here, and signs what comes out the same")
+    };
+    statements.retain(|statement| !left_out.contains(statement.derivation()));
     let mut files = Vec::new();
     for statement in &statements {
         let (file, bytes) = secret.attest(statement, SystemTime::now())?;
         files.push(session.attestations().add(statement, &file, &bytes)?.display().to_string());
     }
-    session.print(&files.join("\n"))?;
+    if !files.is_empty() {
+        session.print(&files.join("\n"))?;
+    }
     if left_out.is_empty() {
         return Ok(());
     }
     let names: Vec<&str> = left_out.iter().map(StorePath::name).collect();
-    let message = format!("not signed, since it came out otherwise when built again: {}", names.join(", "));
-    Err(Failure::new(Kind::No, message).hint("`sx check` says where it differs"))
+    Err(Failure::new(Kind::No, format!("not signed, since {why}: {}", names.join(", "))).hint(hint))
 }
 
 fn statements(session: &Session, arguments: &Arguments) -> Result<Vec<Statement>, Failure> {
@@ -102,6 +106,18 @@ pub fn claims_about(session: &Session, path: &StorePath) -> Result<Vec<Statement
         }
     }
     Ok(claims)
+}
+
+/// The derivations that nobody here has built: their outputs were taken from elsewhere.
+fn substituted(session: &Session, statements: &[Statement]) -> Result<BTreeSet<StorePath>, Failure> {
+    let mut substituted = BTreeSet::new();
+    for statement in statements {
+        let database = session.store().database();
+        if database.is_substituted(statement.derivation(), statement.output()).map_err(StoreError::from)? {
+            substituted.insert(statement.derivation().clone());
+        }
+    }
+    Ok(substituted)
 }
 
 /// The derivations that come out otherwise when they are built again.

@@ -4,7 +4,8 @@ use super::{Building, Target};
 use crate::evaluation::Derivations;
 use crate::failure::Failure;
 use crate::session::{CheckDepth, Session};
-use crate::signing::{TrustArguments, Trusted};
+use crate::signing::Trusted;
+use crate::substitution::SubstitutionArguments;
 use clap::{Args, ValueEnum};
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -88,7 +89,7 @@ pub struct ImageArguments {
     #[arg(long)]
     require_quorum: bool,
     #[command(flatten)]
-    trust: TrustArguments,
+    substitution: SubstitutionArguments,
 }
 
 /// A document about an image.
@@ -187,7 +188,8 @@ impl ImageArguments {
             working_dir: None,
             attach: Vec::new(),
             require_quorum: false,
-            trust: TrustArguments::default(),
+            // What is released or reproduced has to be built here.
+            substitution: SubstitutionArguments::none(),
         }
     }
 
@@ -215,6 +217,7 @@ impl ImageArguments {
         self.adjust(&mut spec.config);
         spec.check()?;
         request.reference(&spec)?;
+        session.substitute(&self.substitution, &self.building, &request.derivations, &wanted)?;
         let paths = session.realise(&self.building, &request.derivations, &wanted)?;
         if self.require_quorum {
             self.check_quorum(session, &request.derivations, &wanted)?;
@@ -262,7 +265,7 @@ impl ImageArguments {
         derivations: &Derivations,
         wanted: &[(StorePath, String)],
     ) -> Result<(), Failure> {
-        let trusted = self.trust.read(session)?;
+        let trusted = self.substitution.trust.read(session)?;
         let paths: BTreeSet<StorePath> = wanted.iter().map(|(path, _)| path.clone()).collect();
         let paths: Vec<StorePath> = paths.into_iter().collect();
         for (path, claim) in session.statements(&self.building, derivations, &paths, CheckDepth::LastStep)? {

@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use crate::registry::RegistryArguments;
 use crate::session::Session;
-use crate::signing::{TrustArguments, Trusted, claim};
+use crate::signing::{LookasideArguments, TrustArguments, Trusted, claim};
 use clap::Args;
 use std::fs::{File, TryLockError};
 use sx_export::Sha256Digest;
@@ -25,6 +25,8 @@ pub struct Arguments {
     require_quorum: bool,
     #[command(flatten)]
     trust: TrustArguments,
+    #[command(flatten)]
+    lookaside: LookasideArguments,
 }
 
 pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
@@ -43,7 +45,8 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
     if let Some(trusted) = trusted {
         let name = format!("{}/{}:{}", address.registry, address.repository, address.tag);
         let claim = claim(&name, &pulled.manifest_digest.to_string())?;
-        let verdict = trusted.judge_image(session, &claim, Some((&arguments.registry, &address)))?;
+        let place = Some((&arguments.registry, &address));
+        let verdict = trusted.judge_image(session, &claim, arguments.lookaside.folder(), place)?;
         Trusted::require(&verdict, &format!("`{name}@{}`", claim.digest()))?;
     }
     let last: String = address.repository.rsplit('/').next().unwrap_or_default().chars().take(50).collect();

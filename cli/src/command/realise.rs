@@ -4,6 +4,7 @@ use super::{Building, Target};
 use crate::evaluation::Package;
 use crate::failure::Failure;
 use crate::session::Session;
+use crate::substitution::SubstitutionArguments;
 use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -15,6 +16,8 @@ pub struct Arguments {
     target: Target,
     #[command(flatten)]
     building: Building,
+    #[command(flatten)]
+    substitution: SubstitutionArguments,
     /// Build it once more, with other surroundings, and compare: what `sx check` does
     #[arg(long, conflicts_with = "dry_run")]
     check: bool,
@@ -48,6 +51,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
         return plan(session, arguments, &package, &derivations);
     }
     let wanted = package.wanted();
+    session.substitute(&arguments.substitution, &arguments.building, &derivations, &wanted)?;
     let paths = session.realise(&arguments.building, &derivations, &wanted)?;
     if let (Some(link), [path]) = (&arguments.out_link, &paths[..]) {
         let link = std::path::absolute(link).map_err(|error| Failure::io("find", link, &error))?;
@@ -85,6 +89,8 @@ fn root_name(text: &str) -> Result<String, String> {
 #[derive(Serialize)]
 struct PlanReport {
     builds: Vec<String>,
+    /// Store paths that would be taken from elsewhere.
+    substitutes: Vec<String>,
 }
 
 fn plan(
@@ -93,10 +99,21 @@ fn plan(
     package: &Package,
     derivations: &crate::evaluation::Derivations,
 ) -> Result<(), Failure> {
-    let plan = session.plan(&arguments.building, derivations, &package.wanted())?;
-    let builds: Vec<String> = plan.builds.iter().map(ToString::to_string).collect();
+    let Arguments { building, substitution, .. } = arguments;
+    let choice = session.choice(substitution, building, derivations, &package.wanted())?;
+    let (builds, substitutes) = match choice {
+        Some(choice) => {
+            let paths = choice.take.iter().flat_map(|taken| taken.outputs.values());
+            (choice.build, paths.map(ToString::to_string).collect())
+        }
+        None => (session.plan(building, derivations, &package.wanted())?.builds, Vec::new()),
+    };
+    let builds: Vec<String> = builds.iter().map(ToString::to_string).collect();
     if arguments.json {
-        return session.print_json(&PlanReport { builds });
+        return session.print_json(&PlanReport { builds, substitutes });
+    }
+    if !substitutes.is_empty() {
+        session.progress().tell(&format!("sx: would be taken from elsewhere: {}", substitutes.join(", ")));
     }
     if builds.is_empty() { Ok(()) } else { session.print(&builds.join("\n")) }
 }

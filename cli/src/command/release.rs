@@ -6,7 +6,7 @@ use super::verify::{Report, judge};
 use crate::failure::{Failure, Kind};
 use crate::registry::RegistryArguments;
 use crate::session::{CheckDepth, Session};
-use crate::signing::{RELEASES, Trusted, of, piece, read_file, title};
+use crate::signing::{LookasideArguments, RELEASES, Trusted, of, piece, read_file, title};
 use clap::Args;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -174,6 +174,7 @@ pub fn verify(
     path: &Path,
     trusted: &Trusted<'_>,
     verifying: &Verifying,
+    lookaside: &LookasideArguments,
     registry: &RegistryArguments,
 ) -> Result<Vec<Report>, Failure> {
     let release = read(path)?;
@@ -203,7 +204,8 @@ pub fn verify(
                 reports.push(Report::plain(subject, false, &text));
                 continue;
             }
-            let verdict = trusted.judge_image(session, &claim, Some((registry, address)))?;
+            let verdict =
+                trusted.judge_image(session, &claim, lookaside.folder(), Some((registry, address)))?;
             reports.push(Report::new(subject, &verdict));
         }
     }

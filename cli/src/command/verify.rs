@@ -5,7 +5,7 @@ use super::attest::claims_about;
 use crate::failure::{Failure, Kind};
 use crate::registry::RegistryArguments;
 use crate::session::Session;
-use crate::signing::{TrustArguments, Trusted};
+use crate::signing::{LookasideArguments, TrustArguments, Trusted};
 use clap::Args;
 use serde::Serialize;
 use std::path::Path;
@@ -25,6 +25,8 @@ pub struct Arguments {
     what: String,
     #[command(flatten)]
     trust: TrustArguments,
+    #[command(flatten)]
+    lookaside: LookasideArguments,
     /// The name under which an archive or layout was signed
     #[arg(long = "as", value_name = "HOST/NAME:TAG")]
     name: Option<String>,
@@ -97,7 +99,14 @@ fn reports(session: &Session, arguments: &Arguments, trusted: &Trusted<'_>) -> R
     let text = arguments.what.as_str();
     let path = Path::new(text);
     if super::release::is_release(path) {
-        return super::release::verify(session, path, trusted, &arguments.release, &arguments.registry);
+        return super::release::verify(
+            session,
+            path,
+            trusted,
+            &arguments.release,
+            &arguments.lookaside,
+            &arguments.registry,
+        );
     }
     let is_object = sx_derivation::StorePath::parse(text).is_ok();
     if is_object || path.is_symlink() {
@@ -106,13 +115,14 @@ fn reports(session: &Session, arguments: &Arguments, trusted: &Trusted<'_>) -> R
     }
     if path.exists() {
         let claim = super::sign::read_claim(session, text, arguments.name.as_deref(), &arguments.registry)?;
-        let verdict = trusted.judge_image(session, &claim, None)?;
+        let verdict = trusted.judge_image(session, &claim, arguments.lookaside.folder(), None)?;
         return Ok(vec![Report::new(format!("{}@{}", claim.name, claim.digest()), &verdict)]);
     }
     if text.contains('/') {
         let address: Address = text.parse()?;
         let claim = super::sign::read_claim(session, text, arguments.name.as_deref(), &arguments.registry)?;
-        let verdict = trusted.judge_image(session, &claim, Some((&arguments.registry, &address)))?;
+        let place = Some((&arguments.registry, &address));
+        let verdict = trusted.judge_image(session, &claim, arguments.lookaside.folder(), place)?;
         let mut reports = vec![Report::new(format!("{}@{}", claim.name, claim.digest()), &verdict)];
         reports.extend(super::release::attached(session, &claim, trusted, &arguments.registry, &address)?);
         return Ok(reports);
