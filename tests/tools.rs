@@ -1,7 +1,7 @@
 //! Packages in use: programs run from the store, shells with them in PATH, shells in a build's place.
 
 use crate::harness::{Test, lasting_folder, output, repository, source_folder, sx};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -18,6 +18,14 @@ pub fn tests() -> Vec<Test> {
         test("tools::a_shell_has_the_packages_first_in_path", &[], a_shell_has_the_packages_first_in_path),
         test("tools::the_host_is_as_it_is_but_for_the_store", &[], the_host_is_as_it_is),
         test("tools::a_program_that_runs_is_not_collected", &[], a_program_that_runs_is_not_collected),
+        test("tools::a_build_runs_by_hand_as_by_itself", &["busybox"], a_build_runs_by_hand),
+        test("tools::a_visitor_sees_what_a_builder_sees", &["busybox"], a_visitor_sees_what_a_builder_sees),
+        test(
+            "tools::a_visit_has_a_terminal_of_its_own",
+            &["busybox", "script"],
+            a_visit_has_a_terminal_of_its_own,
+        ),
+        test("tools::a_failed_build_is_entered_as_it_was_left", &["busybox"], a_failed_build_is_entered),
     ]
 }
 
@@ -126,4 +134,149 @@ fn a_program_that_runs_is_not_collected() -> Result<(), String> {
     let roots = output(sx(["gc", "roots"]).env("SX_STORE", store()))?;
     assert!(!roots.lines().any(|root| root == process) && location.exists(), "{roots}");
     Ok(())
+}
+
+/// A folder with tests/tools/by-hand and a shell for it.
+fn by_hand() -> Result<tempfile::TempDir, String> {
+    let failed = |error: std::io::Error| error.to_string();
+    let folder = tempfile::tempdir().map_err(failed)?;
+    let from = repository().join("tests/tools/by-hand");
+    for name in ["source", "shell", "shell/bin"] {
+        std::fs::create_dir(folder.path().join(name)).map_err(failed)?;
+    }
+    for name in ["default.nix", "setup.sh", "source/program"] {
+        std::fs::copy(from.join(name), folder.path().join(name)).map_err(failed)?;
+    }
+    std::fs::copy(busybox()?, folder.path().join("shell/bin/sh")).map_err(failed)?;
+    Ok(folder)
+}
+
+fn busybox() -> Result<PathBuf, String> {
+    output(Command::new("sh").args(["-c", "command -v busybox"])).map(PathBuf::from)
+}
+
+fn in_folder(folder: &tempfile::TempDir, verb: &str, rest: &[&str]) -> Command {
+    let mut command = sx([verb, "-q", "-f"]);
+    command.arg(folder.path().join("default.nix")).args(rest).env("SX_STORE", store());
+    command
+}
+
+fn a_build_runs_by_hand() -> Result<(), String> {
+    let folder = by_hand()?;
+    let develop = |rest: &[&str]| output(&mut in_folder(&folder, "develop", rest));
+    assert_eq!(develop(&["thing", "-c", "genericBuild; cat $out/word"])?, "checked\na word");
+    // A phase at a time, as functions of the shell; what the package sets is exported, and phases are as they were.
+    let script = "buildPhase; echo more >>$out/word; checkPhase; cat $out/word; echo \"(${phases-none})\"";
+    assert_eq!(develop(&["thing", "-c", script])?, "checked\na word\nmore\n(none)");
+    assert_eq!(develop(&["thing", "-c", "echo", "$out", "a b"])?, "$out a b");
+    // As its build, the shell ends at the first error; its exit code is the command's.
+    let found = run(&mut in_folder(&folder, "develop", &["thing", "-c", "false; echo not reached"]));
+    assert_eq!((found.status.code(), found.stdout.as_slice()), (Some(1), &b""[..]));
+    let found = run(&mut in_folder(&folder, "develop", &["thing", "-c", "kill -TERM $$"]));
+    assert_eq!(found.status.code(), Some(128 + 15));
+    // Nothing of it comes into the store.
+    let found = run(&mut in_folder(&folder, "develop", &["shellless", "-c", "true"]));
+    let error = String::from_utf8_lossy(&found.stderr).into_owned();
+    assert!(found.status.code() == Some(2) && error.contains("is built without a shell"), "{error}");
+    let shell = busybox()?.display().to_string();
+    assert_eq!(develop(&["shellless", "--shell", &shell, "-c", "echo $name"])?, "shellless-1.0");
+    let found =
+        run(&mut in_folder(&folder, "develop", &["shellless", "--shell", "/etc/hosts", "-c", "true"]));
+    assert_eq!(found.status.code(), Some(6), "{}", String::from_utf8_lossy(&found.stderr));
+    Ok(())
+}
+
+fn a_visitor_sees_what_a_builder_sees() -> Result<(), String> {
+    let folder = by_hand()?;
+    let report = "env | grep -v -e ^SHLVL -e ^_= | sort; id -u; hostname; pwd; ls -a / /build /etc; ls /sx/store | grep -v thing; \
+        cat /proc/net/route /proc/self/status | grep -e Cap -e NoNewPrivs -e ^eth; touch /x 2>&1 || true; \
+        find . -name x; echo $$ >/dev/null";
+    let built = "eval \"$report\" >$out";
+    let expression = format!(
+        "let thing = (import {}/default.nix).thing; in derivation (thing.drvAttrs // {{ report = {report:?}; \
+         args = [ \"-ec\" {built:?} ]; }})",
+        folder.path().display()
+    );
+    std::fs::write(folder.path().join("report.nix"), expression).map_err(|error| error.to_string())?;
+    let of = |verb: &str, rest: &[&str]| {
+        let mut command = sx([verb, "-q", "-f"]);
+        output(command.arg(folder.path().join("report.nix")).args(rest).env("SX_STORE", store()))
+    };
+    let visited = of("develop", &["-c", "eval \"$report\""])?;
+    let path = of("realise", &[])?;
+    let location = store().join("store").join(path.rsplit('/').next().unwrap_or_default());
+    let built = std::fs::read_to_string(location).map_err(|error| error.to_string())?;
+    // An output mentions itself by its last name.
+    let plain = |text: &str| {
+        let own = text.split_once("\nout=").and_then(|(_, rest)| rest.lines().next()).unwrap_or_default();
+        text.trim_end().replace(own, "OUT")
+    };
+    // The one thing more that a visitor finds, for his shell to read.
+    assert_eq!(plain(&visited).replace("\nprofile\n", "\n"), plain(&built));
+    assert!(visited.contains("out=/sx/store/") && visited.contains("\nprofile\n"), "{visited}");
+    Ok(())
+}
+
+fn a_visit_has_a_terminal_of_its_own() -> Result<(), String> {
+    let folder = by_hand()?;
+    let line = format!("{:?}", in_folder(&folder, "develop", &["thing"]));
+    let mut command = Command::new("script");
+    command.args(["-qec", &line, "/dev/null"]).current_dir("/").env("TERM", "dumb");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| error.to_string())?;
+    let mut keys = child.stdin.take().expect("it is piped");
+    let mut screen = child.stdout.take().expect("it is piped");
+    let mut shown = String::new();
+    let mut until = |mark: &str| {
+        let mut seen = String::new();
+        let mut buffer = [0; 1024];
+        while !seen.contains(mark) {
+            let count = screen.read(&mut buffer).map_err(|error| error.to_string())?;
+            if count == 0 {
+                return Err(format!("it ended without `{mark}`: {shown}{seen}"));
+            }
+            seen.push_str(&String::from_utf8_lossy(&buffer[..count]));
+        }
+        shown.push_str(&seen);
+        Ok(())
+    };
+    let mut types = |text: &str| keys.write_all(text.as_bytes()).map_err(|error| error.to_string());
+    let prompt = "[thing-1.0] /build $ ";
+    until(prompt)?;
+    // A process of its own, which has the terminal before it says so.
+    types("$builder -c 'test -t 0 && echo a terminal; exec sleep 1000'\n")?;
+    until("\na terminal")?;
+    // Ctrl-C ends what runs in the shell, not the shell and not sx.
+    types("\u{3}")?;
+    until(prompt)?;
+    types("exit 7\n")?;
+    let status = child.wait().map_err(|error| error.to_string())?;
+    assert_eq!(status.code(), Some(7));
+    Ok(())
+}
+
+fn a_failed_build_is_entered() -> Result<(), String> {
+    let folder = by_hand()?;
+    let found = run(&mut in_folder(&folder, "realise", &["broken", "--keep-failed"]));
+    let error = String::from_utf8_lossy(&found.stderr).into_owned();
+    assert_eq!(found.status.code(), Some(5), "{error}");
+    let kept = error.lines().find_map(|line| line.split_once(" is in ")).map(|(_, kept)| kept.to_owned());
+    let kept = kept.ok_or(error)?;
+    let enter = |folder: &str, text: &str| {
+        let mut command = sx(["develop", "-q", "--failed", folder, "-c", text]);
+        command.env("SX_STORE", store());
+        command
+    };
+    let name = kept.rsplit('/').next().unwrap_or_default();
+    assert_eq!(
+        output(&mut enter(name, "pwd; cat half $out/word; echo changed >half"))?,
+        "/build\nhalf\na word"
+    );
+    // What was changed stays, and the rest of the build can be gone through.
+    let script = "cat half; preCheck=; checkPhase; echo $source | grep -q -e -source$";
+    assert_eq!(output(&mut enter(&kept, script))?, "changed\nchecked");
+    let found = run(&mut enter("no-such-build", "true"));
+    let error = String::from_utf8_lossy(&found.stderr).into_owned();
+    assert!(found.status.code() == Some(2) && error.contains(&format!("hint: kept are {name}")), "{error}");
+    sx_store::object::remove(kept.as_ref()).map_err(|error| error.to_string())
 }

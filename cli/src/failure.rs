@@ -238,7 +238,7 @@ pub const ALLOW_USER_NAMESPACES: &str = "allow them: `sysctl user.max_user_names
      where it exists; in a container, its seccomp profile must allow `clone` with new namespaces";
 
 /// What to do about a sandbox that can't be made.
-fn sandbox_hint(error: &SandboxError) -> Option<String> {
+pub fn sandbox_hint(error: &SandboxError) -> Option<String> {
     let hint = match error {
         SandboxError::NoUserNamespace(_) => ALLOW_USER_NAMESPACES,
         SandboxError::Enter { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {

@@ -18,6 +18,7 @@ mod registry;
 mod session;
 mod signing;
 mod substitution;
+mod terminal;
 
 use clap::Parser;
 use std::io::{IsTerminal, Write};
@@ -26,7 +27,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let arguments = command::Arguments::parse();
     match command::run(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             // With nobody to read, there is nobody to tell.
             let _ = write!(std::io::stderr(), "{}", failure.render(has_colour()));

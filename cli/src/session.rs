@@ -22,6 +22,7 @@ use sx_source::{FetchOptions, apt};
 use sx_store::check::{Check, Checked};
 use sx_store::realise::{AfterFailure, FailedBuilds, Plan, RealiseError};
 use sx_store::sandbox::Limits;
+use sx_store::site::{KeptError, Site};
 use sx_store::{Realiser, Store};
 
 /// How much is built once more.
@@ -127,6 +128,23 @@ impl Session {
             self.with_realiser(building, &Derivations::new(), |realiser| realiser.rebuild(damaged));
         self.progress.clear();
         failures
+    }
+
+    /// A place like the one that the derivation at `path` is built in. Its inputs are realised first.
+    pub fn site(
+        &self,
+        building: &Building,
+        derivations: &Derivations,
+        path: &StorePath,
+    ) -> Result<Site, Failure> {
+        let site = self.with_realiser(building, derivations, |realiser| realiser.site(path));
+        self.progress.clear();
+        Ok(site?)
+    }
+
+    /// The place of the failed build that was kept in `folder`.
+    pub fn kept_site(&self, building: &Building, folder: &Path) -> Result<Site, KeptError> {
+        self.with_realiser(building, &Derivations::new(), |realiser| realiser.kept_site(folder))
     }
 
     /// What realising would do.

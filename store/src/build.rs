@@ -7,6 +7,7 @@ use crate::realise::{Event, FailedBuilds, Failure, Realiser};
 use crate::requirement::{Made, Requirement};
 use crate::sandbox::{self, Conditions, Exit, Sandbox};
 use crate::scan::{DigestText, Wanted};
+use crate::site;
 use crate::store::{New, RemoveOnDrop, StoreError, digest_text, digest_texts};
 use bstr::{BString, ByteSlice};
 use std::collections::{BTreeMap, BTreeSet};
@@ -63,6 +64,7 @@ pub(crate) fn build(
     let built = places.and_then(|places| build.outputs(&places));
     if built.is_err() && realiser.failed_builds == FailedBuilds::Keep && folder.exists() {
         let kept = store.keep_failed(&folder, original)?;
+        site::describe(&kept, derivation, original)?;
         (realiser.events)(Event::Kept { derivation: original, folder: &kept });
     }
     built
@@ -171,19 +173,15 @@ impl<'a> Build<'a> {
         Ok(output)
     }
 
-    fn run_sandboxed(
-        &self,
-        folder: &Path,
-        surroundings: &Surroundings,
-        mut log: Log,
-    ) -> Result<BTreeMap<String, PathBuf>, Failure> {
-        let Self { realiser, derivation, original, inputs, scratch, .. } = self;
+    /// What the builder runs in.
+    pub(crate) fn sandbox(&self, folder: &Path, surroundings: &Surroundings) -> Result<Sandbox, Failure> {
+        let Self { realiser, derivation, inputs, scratch, .. } = self;
         let own = |text: &BString| own_outputs_in(scratch, text);
         let given = self.attributes.given(realiser.store, scratch, inputs)?;
         let mut environment = base_environment(surroundings.cores);
         environment.extend(surroundings.environment.clone());
         environment.extend(given.environment);
-        let sandbox = Sandbox {
+        Ok(Sandbox {
             folder: folder.into(),
             inputs: inputs.iter().map(|path| (path.clone(), realiser.store.location(path))).collect(),
             program: own(&derivation.builder),
@@ -192,7 +190,18 @@ impl<'a> Build<'a> {
             files: given.files,
             limits: realiser.limits,
             conditions: surroundings.conditions.clone(),
-        };
+            visit: None,
+        })
+    }
+
+    fn run_sandboxed(
+        &self,
+        folder: &Path,
+        surroundings: &Surroundings,
+        mut log: Log,
+    ) -> Result<BTreeMap<String, PathBuf>, Failure> {
+        let Self { realiser, original, scratch, .. } = self;
+        let sandbox = self.sandbox(folder, surroundings)?;
         let exit = sandbox::run(&sandbox, realiser.cancelled, |bytes| {
             log.add(bytes);
             (realiser.events)(Event::Output { derivation: original, bytes });

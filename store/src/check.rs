@@ -250,6 +250,16 @@ impl Realiser<'_> {
         &self,
         path: &StorePath,
     ) -> Result<(Derivation, BTreeMap<String, StorePath>), RealiseError> {
+        let (resolved, outputs) = self.resolved_inputs(path)?;
+        let outputs = self.outputs_of(path, outputs.iter().map(String::as_str))?;
+        Ok((resolved, outputs))
+    }
+
+    /// The derivation with the contents of its inputs in it, which are realised first, and the names of its outputs.
+    pub(crate) fn resolved_inputs(
+        &self,
+        path: &StorePath,
+    ) -> Result<(Derivation, Vec<String>), RealiseError> {
         let failed = |failure| RealiseError { derivation: path.clone(), failure: Box::new(failure) };
         let derivation = self.derivation(path).map_err(failed)?;
         let mut realised = BTreeMap::new();
@@ -258,8 +268,7 @@ impl Realiser<'_> {
             realised.insert(input.clone(), self.outputs_of(input, outputs)?);
         }
         let resolved = resolve(&derivation, &realised).map_err(failed)?;
-        let outputs = self.outputs_of(path, derivation.outputs.keys().map(String::as_str))?;
-        Ok((resolved, outputs))
+        Ok((resolved, derivation.outputs.into_keys().collect()))
     }
 
     fn outputs_of<'a>(

@@ -27,6 +27,7 @@ pub mod sandbox;
 pub mod scan;
 pub mod seeds;
 pub mod share;
+pub mod site;
 pub mod step;
 pub mod store;
 pub mod substitute;

@@ -5,6 +5,7 @@ mod attestation;
 mod check;
 mod chosen;
 mod completions;
+mod develop;
 mod doc;
 mod enter;
 mod eval;
@@ -40,6 +41,7 @@ use crate::progress::Verbosity;
 use crate::session::Session;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 /// Evaluates packages, realises them in sandboxes from a seed of about 200 bytes, and exports them as OCI images.
 ///
@@ -65,6 +67,7 @@ enum Verb {
     Realise(realise::Arguments),
     Run(run::Arguments),
     Shell(shell::Arguments),
+    Develop(Box<develop::Arguments>),
     Check(check::Arguments),
     Export(Box<export::Arguments>),
     Push(Box<push::Arguments>),
@@ -193,10 +196,11 @@ impl Default for Building {
 /// Seconds after which a build is stopped.
 const DEFAULT_TIMEOUT: u64 = 6 * 3600;
 
-/// Runs the verb.
-pub fn run(arguments: Arguments) -> Result<(), Failure> {
+/// Runs the verb. Gives its exit code where that is another program's.
+pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     let Arguments { general, verb } = arguments;
-    match verb {
+    let done = match verb {
+        Verb::Develop(arguments) => return develop::run(&Session::new(&general)?, &arguments),
         Verb::Eval(arguments) => eval::run(&Session::new(&general)?, &arguments),
         Verb::Repl(arguments) => repl::run(&Session::new(&general)?, &arguments),
         Verb::Doc(arguments) => doc::run(&arguments),
@@ -225,5 +229,6 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Verb::Seeds(arguments) => seeds::run(&Session::new(&general)?, &arguments),
         Verb::Completions(arguments) => completions::run(&arguments),
         Verb::Enter(arguments) => enter::run(&arguments),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }

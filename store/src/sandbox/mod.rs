@@ -28,6 +28,7 @@ pub use process::run;
 
 use bstr::BString;
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::RawFd;
 use std::path::PathBuf;
 use std::time::Duration;
 use sx_derivation::StorePath;
@@ -60,6 +61,40 @@ pub struct Sandbox {
     pub limits: Limits,
     /// What else it finds.
     pub conditions: Conditions,
+    /// Set when a person is to work there, not a builder.
+    pub visit: Option<Visit>,
+}
+
+/// How a person works where a builder would.
+#[derive(Clone, Debug)]
+pub struct Visit {
+    /// Text of `/etc/profile`, which shells read that are told to be login shells.
+    pub profile: BString,
+    /// Standard input, output and error: numbers of descriptors above 2 that stay open meanwhile. What is printed goes there and
+    /// not to the log.
+    pub console: [RawFd; 3],
+    /// Whether the console is a terminal that nobody else uses: it becomes the sandbox's own.
+    pub terminal: Terminal,
+    /// What is there of the folders.
+    pub folders: Folders,
+}
+
+/// What a visitor's console is to the sandbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Terminal {
+    /// Its controlling terminal: Ctrl-C there is a signal to what runs in it.
+    Own,
+    /// Files like others.
+    None,
+}
+
+/// What is there of a sandbox's folders before it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Folders {
+    /// Nothing.
+    New,
+    /// What a build left that failed.
+    Kept,
 }
 
 /// What a builder finds that no derivation says. Builds have the default; [`crate::check`] changes it on purpose.

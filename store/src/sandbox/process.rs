@@ -8,7 +8,7 @@
 
 use super::reversed::{Entry, Kind, Reversed};
 use super::view::{self, Mount, Outside};
-use super::{BUILD_FOLDER, BUILD_GROUP, BUILD_USER, Exit, Processors, Sandbox, SandboxError};
+use super::{BUILD_FOLDER, BUILD_GROUP, BUILD_USER, Exit, Processors, Sandbox, SandboxError, Terminal};
 use crate::object::MODIFICATION_TIME;
 use bstr::BString;
 use libc::{c_char, c_int, c_long, c_ulong, pid_t};
@@ -46,6 +46,7 @@ enum Stage {
     Files,
     Limits,
     Rights,
+    Terminal,
     Filter,
     Fork,
     Execute,
@@ -53,7 +54,7 @@ enum Stage {
     Exited,
 }
 
-const STAGES: [(Stage, &str); 15] = [
+const STAGES: [(Stage, &str); 16] = [
     (Stage::Network, "bring up the loopback interface"),
     (Stage::Clocks, "set the clocks ahead"),
     (Stage::HostName, "set the host name"),
@@ -65,6 +66,7 @@ const STAGES: [(Stage, &str); 15] = [
     (Stage::Files, "write files into the working folder"),
     (Stage::Limits, "set the resource limits"),
     (Stage::Rights, "give up rights"),
+    (Stage::Terminal, "take the terminal"),
     (Stage::Filter, "install the filter of system calls"),
     (Stage::Fork, "fork"),
     (Stage::Execute, "execute"),
@@ -94,6 +96,9 @@ struct Plan<'a> {
     go: RawFd,
     log: RawFd,
     status: RawFd,
+    /// Standard input, output and error in place of nothing and the log.
+    console: Option<[RawFd; 3]>,
+    takes_terminal: bool,
 }
 
 /// Runs the builder to its end, and gives what it prints to `output` as it comes. When this returns, no process of
@@ -155,6 +160,8 @@ pub fn run(
         go: go_read.as_raw_fd(),
         log: log_write.as_raw_fd(),
         status: status_write.as_raw_fd(),
+        console: sandbox.visit.as_ref().map(|visit| visit.console),
+        takes_terminal: sandbox.visit.as_ref().is_some_and(|visit| visit.terminal == Terminal::Own),
     };
     let child = Child(clone_into_namespaces(&plan).map_err(SandboxError::NoUserNamespace)?);
     drop((go_read, log_write, status_write));
@@ -339,7 +346,8 @@ fn check(plan: &Plan<'_>, stage: Stage, detail: c_int, result: impl Into<c_long>
 }
 
 fn first_process(plan: &Plan<'_>) -> ! {
-    close_all_but([plan.go, plan.log, plan.status]);
+    let [input, output, errors] = plan.console.unwrap_or([plan.log; 3]);
+    close_all_but([plan.go, plan.log, plan.status, input, output, errors]);
     wait_for_go(plan);
     bring_up_loopback(plan);
     set_clocks(plan);
@@ -361,6 +369,9 @@ fn first_process(plan: &Plan<'_>) -> ! {
     write_files(plan);
     set_limits(plan);
     give_up_rights(plan);
+    if plan.takes_terminal {
+        take_terminal(plan);
+    }
     install_filter(plan);
     // SAFETY: a fork, as above; the C library's own would take locks.
     match unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD as c_ulong, 0, 0, 0, 0) } {
@@ -371,7 +382,7 @@ fn first_process(plan: &Plan<'_>) -> ! {
 }
 
 /// Closes what was copied from the parent: its ends of our pipes and of other builds', whose ends would go unseen.
-fn close_all_but(mut kept: [RawFd; 3]) {
+fn close_all_but(mut kept: [RawFd; 6]) {
     kept.sort_unstable();
     let mut first = 3;
     for descriptor in kept.into_iter().chain([RawFd::MAX]) {
@@ -386,7 +397,7 @@ fn close_all_but(mut kept: [RawFd; 3]) {
                 )
             };
         }
-        first = descriptor.saturating_add(1);
+        first = first.max(descriptor.saturating_add(1));
     }
 }
 
@@ -686,6 +697,13 @@ fn give_up_rights(plan: &Plan<'_>) {
     check(plan, Stage::Rights, 5, unsafe { libc::setsid() });
 }
 
+/// Makes the console the terminal of this session, which has none.
+fn take_terminal(plan: &Plan<'_>) {
+    let [input, ..] = plan.console.unwrap_or([-1; 3]);
+    // SAFETY: plain numbers.
+    check(plan, Stage::Terminal, 0, unsafe { libc::ioctl(input, libc::TIOCSCTTY, 0) });
+}
+
 fn install_filter(plan: &Plan<'_>) {
     let filter = libc::sock_fprog { len: plan.filter.len() as u16, filter: plan.filter.as_ptr().cast_mut() };
     let mode = libc::SECCOMP_SET_MODE_FILTER;
@@ -701,7 +719,8 @@ fn execute(plan: &Plan<'_>) -> ! {
     // SAFETY: as above.
     let nothing = unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY) };
     check(plan, Stage::Execute, 0, nothing);
-    for (from, to) in [(nothing, 0), (plan.log, 1), (plan.log, 2)] {
+    let [input, output, errors] = plan.console.unwrap_or([nothing, plan.log, plan.log]);
+    for (from, to) in [(input, 0), (output, 1), (errors, 2)] {
         // SAFETY: plain numbers.
         check(plan, Stage::Execute, 0, unsafe { libc::dup2(from, to) });
     }

@@ -1,7 +1,7 @@
 //! The folders of a sandbox on disk, and the mounts that make them the builder's view.
 
 use super::reversed::{self, Reversed};
-use super::{BUILD_GROUP, BUILD_USER, Sandbox, SandboxError, WorkingFiles};
+use super::{BUILD_GROUP, BUILD_USER, Folders, Sandbox, SandboxError, WorkingFiles};
 use crate::store::make_folder;
 use std::ffi::CString;
 use std::fs::{FileType, Permissions};
@@ -77,16 +77,20 @@ pub(super) fn make(
     sandbox: &Sandbox,
     outside: Outside,
 ) -> Result<(Vec<Mount>, Option<Reversed>), SandboxError> {
-    let view = View { root: sandbox.folder.join("root"), outside };
+    let folders = sandbox.visit.as_ref().map_or(Folders::New, |visit| visit.folders);
+    let view = View { root: sandbox.folder.join("root"), outside, folders };
     view.folder(&sandbox.folder, 0o755)?;
     for folder in ["", "build", "tmp", "dev", "dev/shm", "proc", "etc", "sx", "sx/store"] {
         let mode = WRITABLE.iter().find(|(name, _)| *name == folder).map_or(0o755, |(_, mode)| *mode);
         view.folder(&view.root.join(folder), mode)?;
     }
     let user = format!("builder:x:{BUILD_USER}:{BUILD_GROUP}:sx builder:/build:/noshell\n");
-    view.file("etc/passwd", &user)?;
-    view.file("etc/group", &format!("builders:x:{BUILD_GROUP}:\n"))?;
+    view.file("etc/passwd", user)?;
+    view.file("etc/group", format!("builders:x:{BUILD_GROUP}:\n"))?;
     view.file("etc/hosts", "127.0.0.1 localhost\n::1 localhost\n")?;
+    if let Some(visit) = &sandbox.visit {
+        view.file("etc/profile", &visit.profile)?;
+    }
     for (link, target) in LINKS {
         view.link(&view.root.join(link), Path::new(target))?;
     }
@@ -131,26 +135,42 @@ pub(super) fn make(
 struct View {
     root: PathBuf,
     outside: Outside,
+    folders: Folders,
 }
 
 impl View {
     fn folder(&self, path: &Path, mode: u32) -> Result<(), SandboxError> {
-        make_folder(path, mode).map_err(failed("make the folder", path))
+        self.unless_kept(make_folder(path, mode)).map_err(failed("make the folder", path))
     }
 
-    fn file(&self, path: &str, text: &str) -> Result<(), SandboxError> {
+    /// What is there of an earlier time will do.
+    fn unless_kept(&self, made: std::io::Result<()>) -> std::io::Result<()> {
+        match made {
+            Err(error)
+                if error.kind() == std::io::ErrorKind::AlreadyExists && self.folders == Folders::Kept =>
+            {
+                Ok(())
+            }
+            made => made,
+        }
+    }
+
+    fn file(&self, path: &str, text: impl AsRef<[u8]>) -> Result<(), SandboxError> {
         let path = self.root.join(path);
+        if self.folders == Folders::Kept && path.exists() {
+            std::fs::remove_file(&path).map_err(failed("replace", &path))?;
+        }
         std::fs::write(&path, text).map_err(failed("write", &path))?;
         // The same whether the builder owns it or not.
         std::fs::set_permissions(&path, Permissions::from_mode(0o444)).map_err(failed("close", &path))
     }
 
     fn empty_file(&self, path: &Path) -> Result<(), SandboxError> {
-        std::fs::File::create_new(path).map(drop).map_err(failed("make", path))
+        self.unless_kept(std::fs::File::create_new(path).map(drop)).map_err(failed("make", path))
     }
 
     fn link(&self, path: &Path, target: &Path) -> Result<(), SandboxError> {
-        symlink(target, path).map_err(failed("make the link", path))
+        self.unless_kept(symlink(target, path)).map_err(failed("make the link", path))
     }
 
     fn hand_over(&self, path: &Path) -> Result<(), SandboxError> {
