@@ -69,7 +69,7 @@ impl Archive {
     pub(crate) fn again(&mut self) -> io::Result<()> {
         let file = &mut self.staged.file;
         let begin = file.seek(SeekFrom::Start(self.header + BLOCK as u64))?;
-        file.get_ref().as_file().set_len(begin)
+        file.get_ref().get_ref().as_file().set_len(begin)
     }
 
     pub(crate) fn end_blob(&mut self, blob: Blob, digest: Sha256Digest, size_bytes: u64) -> io::Result<()> {

@@ -16,7 +16,7 @@ use crate::layer::Layer;
 use crate::pieces::Packing;
 use rustix::fs::FlockOperation;
 use std::fs::File;
-use std::io::{self, Seek};
+use std::io;
 use std::path::{Path, PathBuf};
 use sx_derivation::Digest;
 use tempfile::NamedTempFile;
@@ -63,23 +63,22 @@ impl<'a> Cache<'a> {
         Ok(file)
     }
 
-    /// Keeps a blob, and then the record of it. Gives the blob, to be read from its beginning.
+    /// Keeps a blob, and then the record of it.
     pub(crate) fn keep(
         &self,
         packing: Packing,
         key: &Key,
         layer: &Layer,
         blob: NamedTempFile,
-    ) -> Result<File, ExportError> {
+    ) -> Result<(), ExportError> {
         let failed = |error: io::Error| ExportError::write(self.folder, error);
-        let mut blob =
-            blob.persist(self.place(packing, key, "layer")).map_err(|error| failed(error.error))?;
+        // Held open, so that it stays locked until the record is there.
+        let _locked = blob.persist(self.place(packing, key, "layer")).map_err(|error| failed(error.error))?;
         let record = serde_json::to_vec(layer).expect("this holds because records have only text keys");
         let file = self.begin()?;
         std::fs::write(file.path(), record).map_err(failed)?;
         file.persist(self.place(packing, key, "json")).map_err(|error| failed(error.error))?;
-        blob.rewind().map_err(failed)?;
-        Ok(blob)
+        Ok(())
     }
 
     fn place(&self, packing: Packing, key: &Key, ending: &str) -> PathBuf {

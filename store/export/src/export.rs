@@ -135,8 +135,7 @@ impl Export {
                 return self.write_image(parts, packing, &workers, destination);
             }
             let mut staged = Staged::new(destination)?;
-            let mut file = Hashing::new(&mut staged.file);
-            let written = layer::write(&whole, &workers, &mut file, destination)?;
+            let written = layer::write(&whole, &workers, &mut staged.file, destination)?;
             let written = Written {
                 store_paths: self.objects.iter().map(|object| object.path.to_string()).collect(),
                 layer: written,
@@ -252,9 +251,8 @@ impl Export {
             output.again().map_err(failed)?;
         }
         let mut file = cache.begin()?;
-        let layer = layer::write(&part.content, workers, &mut file, destination)?;
-        let mut blob = cache.keep(packing, key, &layer, file)?;
-        copy(&mut blob, output).map_err(failed)?;
+        let layer = layer::write(&part.content, workers, &mut Both(&mut file, output), destination)?;
+        cache.keep(packing, key, &layer, file)?;
         Ok(layer)
     }
 
@@ -314,6 +312,22 @@ impl Written {
             size_bytes: self.layer.size_bytes,
             unpacked_bytes: self.layer.unpacked_bytes,
         }
+    }
+}
+
+/// Writes the same to two places.
+struct Both<A, B>(A, B);
+
+impl<A: Write, B: Write> Write for Both<A, B> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.write_all(bytes)?;
+        self.1.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()?;
+        self.1.flush()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::digest::Sha256Digest;
 use crate::error::ExportError;
-use crate::staged::{parent, sync_folder};
+use crate::staged::{Early, parent, sync_folder};
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -13,7 +13,7 @@ pub(crate) struct Folder {
     folder: TempDir,
     destination: PathBuf,
     /// The blob that is being written.
-    blob: Option<File>,
+    blob: Option<Early<File>>,
     size_bytes: u64,
 }
 
@@ -34,20 +34,20 @@ impl Folder {
     }
 
     pub(crate) fn begin_blob(&mut self) -> io::Result<()> {
-        self.blob = Some(File::create_new(self.partial())?);
+        self.blob = Some(Early::new(File::create_new(self.partial())?));
         Ok(())
     }
 
     pub(crate) fn again(&mut self) -> io::Result<()> {
         let partial = self.partial();
         self.size_bytes -= fs::metadata(&partial)?.len();
-        self.blob = Some(File::create(partial)?);
+        self.blob = Some(Early::new(File::create(partial)?));
         Ok(())
     }
 
     pub(crate) fn end_blob(&mut self, digest: Sha256Digest) -> io::Result<()> {
         if let Some(blob) = self.blob.take() {
-            blob.sync_all()?;
+            blob.into_inner().sync_all()?;
         }
         fs::rename(self.partial(), self.blobs().join(digest.digits()))
     }
@@ -91,7 +91,7 @@ impl Write for Folder {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.blob.as_mut().map_or(Ok(()), File::flush)
+        self.blob.as_mut().map_or(Ok(()), Write::flush)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::error::ExportError;
 use crate::pieces::Workers;
 use crate::tree::TreeWriter;
 use serde::{Deserialize, Serialize};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::Path;
 
 /// A layer that was written.
@@ -33,18 +33,14 @@ pub(crate) fn write(
     let failed = |error: io::Error| ExportError::write(destination, error);
     if workers.packs_nothing() {
         // The blob is the tar: hashed once.
-        let mut tar = BufWriter::with_capacity(1 << 18, Hashing::new(output));
+        let mut tar = workers.pack(output);
         TreeWriter::new(&mut tar, destination).write(content)?;
-        let tar = tar.into_inner().map_err(|error| failed(error.into_error()))?;
-        let (_, digest, size_bytes) = tar.finish();
+        let (_, digest, size_bytes) = tar.finish().map_err(failed)?;
         return Ok(Layer { diff_id: digest, unpacked_bytes: size_bytes, digest, size_bytes });
     }
-    // Headers are small: without the buffer each would be hashed by itself.
-    let blob = Hashing::new(output);
-    let mut tar = BufWriter::with_capacity(1 << 16, Hashing::new(workers.pack(blob)));
+    let mut tar = workers.pack(Hashing::new(output));
     TreeWriter::new(&mut tar, destination).write(content)?;
-    let tar = tar.into_inner().map_err(|error| failed(error.into_error()))?;
-    let (pieces, diff_id, unpacked_bytes) = tar.finish();
-    let (_, digest, size_bytes) = pieces.finish().map_err(failed)?.finish();
+    let (blob, diff_id, unpacked_bytes) = tar.finish().map_err(failed)?;
+    let (_, digest, size_bytes) = blob.finish();
     Ok(Layer { diff_id, unpacked_bytes, digest, size_bytes })
 }

@@ -2,20 +2,30 @@
 //!
 //! The content is cut every so many bytes, and each piece is packed by itself: as a gzip member or a zstd frame.
 //! Readers of both formats take a sequence of them for one content. Workers pack pieces in any order; they are
-//! written in the content's.
+//! written in the content's. Meanwhile one more thread hashes the content, since that takes as long as reading and writing it.
 
+use crate::digest::Sha256Digest;
 use crate::error::ExportError;
 use crate::export::Compression;
 use crate::{gzip, zstd};
+use sha2::{Digest as _, Sha256};
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::Scope;
+use std::thread::{JoinHandle, Scope};
 
-/// Most workers: each holds some pieces in memory.
-const MAX_WORKERS: usize = 16;
+/// Bytes of the pieces that are packed at a time, so that memory doesn't grow with the number of processors. Hashing, which
+/// one thread does, would keep no more workers busy.
+const IN_WORK: usize = 24 << 20;
+/// Content up to so many bytes is packed as well as the format can, unless a level is asked for: it costs next to nothing,
+/// and many layers are small. Changing it changes the blobs of such layers.
+pub(crate) const SMALL: usize = 1 << 16;
+/// Bytes of content that isn't packed that are hashed and written at a time.
+const PLAIN_PIECE: usize = 1 << 20;
+/// Pieces that wait to be hashed: enough that reading need not wait for a short pause of it.
+const MAX_UNHASHED: usize = 4;
 
 /// Packs pieces by themselves.
 pub(crate) trait Packer: Send {
@@ -61,7 +71,7 @@ impl Packing {
         match self {
             Self::Gzip { .. } => gzip::PIECE,
             Self::Zstd { .. } => zstd::PIECE,
-            Self::None => 0,
+            Self::None => PLAIN_PIECE,
         }
     }
 
@@ -74,13 +84,26 @@ impl Packing {
     }
 }
 
-struct Job {
-    piece: Vec<u8>,
-    done: SyncSender<Packed>,
+/// A part of the content, which is packed and hashed at the same time.
+struct Piece {
+    bytes: Vec<u8>,
+    /// Where its memory goes when nobody reads it any more.
+    spare: Sender<Vec<u8>>,
 }
 
-/// The packed bytes, and the piece's memory back.
-type Packed = (io::Result<Vec<u8>>, Vec<u8>);
+impl Drop for Piece {
+    fn drop(&mut self) {
+        let mut memory = std::mem::take(&mut self.bytes);
+        memory.clear();
+        // Whoever fills pieces may have ended.
+        let _ = self.spare.send(memory);
+    }
+}
+
+struct Job {
+    piece: Arc<Piece>,
+    done: SyncSender<io::Result<Vec<u8>>>,
+}
 
 /// Threads that pack pieces until this is dropped.
 pub(crate) struct Workers {
@@ -95,7 +118,8 @@ impl Workers {
         packing: Packing,
         threads: NonZeroUsize,
     ) -> Self {
-        let count = if packing == Packing::None { 0 } else { threads.get().min(MAX_WORKERS) };
+        let most = if packing == Packing::None { 0 } else { IN_WORK / packing.piece_bytes() };
+        let count = threads.get().min(most);
         let (jobs, received) = sync_channel::<Job>(0);
         let received = Arc::new(Mutex::new(received));
         for _ in 0..count {
@@ -104,9 +128,10 @@ impl Workers {
                 let Some(mut packer) = packing.packer() else { return };
                 // Ends when nobody can send a job any more.
                 while let Ok(Job { piece, done }) = next(&received) {
-                    let packed = packer.pack(&piece);
+                    let packed = packer.pack(&piece.bytes);
+                    drop(piece);
                     // Whoever asked may have failed meanwhile, and then doesn't want it.
-                    let _ = done.send((packed, piece));
+                    let _ = done.send(packed);
                 }
             });
         }
@@ -118,9 +143,18 @@ impl Workers {
         self.packing == Packing::None
     }
 
-    /// What packs the content that is written to it and writes the outcome to `inner`.
+    /// What packs and hashes the content that is written to it, and writes the outcome to `inner`.
     pub(crate) fn pack<W: Write>(&self, inner: W) -> Pieces<'_, W> {
-        Pieces { inner, workers: self, piece: Vec::new(), packed: VecDeque::new(), spare: Vec::new() }
+        let (unhashed, received) = sync_channel::<Arc<Piece>>(MAX_UNHASHED);
+        let hasher = std::thread::spawn(move || {
+            let mut hasher = Sha256::new();
+            for piece in received {
+                hasher.update(&piece.bytes);
+            }
+            Sha256Digest::from_bytes(hasher.finalize().into())
+        });
+        let (piece, packed, length) = (Vec::new(), VecDeque::new(), 0);
+        Pieces { inner, workers: self, piece, packed, spare: channel(), unhashed, hasher, length }
     }
 }
 
@@ -128,36 +162,50 @@ fn next(jobs: &Mutex<Receiver<Job>>) -> Result<Job, std::sync::mpsc::RecvError> 
     jobs.lock().unwrap_or_else(PoisonError::into_inner).recv()
 }
 
-/// Packs what is written to it; call [`Pieces::finish`] at the end.
+/// Packs and hashes what is written to it; call [`Pieces::finish`] at the end.
 pub(crate) struct Pieces<'a, W> {
     inner: W,
     workers: &'a Workers,
     piece: Vec<u8>,
     /// Pieces on their way, in order.
-    packed: VecDeque<Receiver<Packed>>,
-    spare: Vec<Vec<u8>>,
+    packed: VecDeque<Receiver<io::Result<Vec<u8>>>>,
+    spare: (Sender<Vec<u8>>, Receiver<Vec<u8>>),
+    unhashed: SyncSender<Arc<Piece>>,
+    hasher: JoinHandle<Sha256Digest>,
+    /// Of what was cut off so far.
+    length: u64,
 }
 
 impl<W: Write> Pieces<'_, W> {
-    /// Writes what is left. (A layer is never empty, so there is always a piece.)
-    pub(crate) fn finish(mut self) -> io::Result<W> {
+    /// Writes what is left. (A layer is never empty, so there is always a piece.) Gives what was written to, and the content's
+    /// digest and length in bytes.
+    pub(crate) fn finish(mut self) -> io::Result<(W, Sha256Digest, u64)> {
         if !self.piece.is_empty() {
             self.send()?;
         }
         while !self.packed.is_empty() {
             self.receive()?;
         }
-        Ok(self.inner)
+        drop(self.unhashed);
+        let digest = self.hasher.join().map_err(|_| io::Error::other("the hashing thread ended early"))?;
+        Ok((self.inner, digest, self.length))
     }
 
     fn send(&mut self) -> io::Result<()> {
+        let ended = || io::Error::other("a thread that packs or hashes ended early");
         if self.packed.len() > self.workers.count {
             self.receive()?;
         }
-        let piece = std::mem::replace(&mut self.piece, self.spare.pop().unwrap_or_default());
+        let memory = self.spare.1.try_recv().unwrap_or_default();
+        let bytes = std::mem::replace(&mut self.piece, memory);
+        self.length += bytes.len() as u64;
+        let piece = Arc::new(Piece { bytes, spare: self.spare.0.clone() });
+        self.unhashed.send(Arc::clone(&piece)).map_err(|_| ended())?;
+        if self.workers.packs_nothing() {
+            return self.inner.write_all(&piece.bytes);
+        }
         let (done, packed) = sync_channel(1);
-        let sent = self.workers.jobs.send(Job { piece, done });
-        sent.map_err(|_| io::Error::other("a compressing thread ended early"))?;
+        self.workers.jobs.send(Job { piece, done }).map_err(|_| ended())?;
         self.packed.push_back(packed);
         Ok(())
     }
@@ -165,19 +213,13 @@ impl<W: Write> Pieces<'_, W> {
     fn receive(&mut self) -> io::Result<()> {
         let Some(packed) = self.packed.pop_front() else { return Ok(()) };
         let ended = |_| io::Error::other("a compressing thread ended early");
-        let (packed, mut piece) = packed.recv().map_err(ended)?;
-        piece.clear();
-        self.spare.push(piece);
-        self.inner.write_all(&packed?)
+        self.inner.write_all(&packed.recv().map_err(ended)??)
     }
 }
 
 impl<W: Write> Write for Pieces<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let length = self.workers.packing.piece_bytes();
-        if length == 0 {
-            return self.inner.write(bytes);
-        }
         let taken = bytes.len().min(length - self.piece.len());
         self.piece.extend_from_slice(&bytes[..taken]);
         if self.piece.len() == length {
@@ -201,7 +243,9 @@ pub(crate) fn packed(packing: Packing, content: &[u8], threads: usize, step: usi
         for part in content.chunks(step) {
             pieces.write_all(part).unwrap();
         }
-        pieces.finish().unwrap()
+        let (packed, digest, length) = pieces.finish().unwrap();
+        assert_eq!((digest, length), (Sha256Digest::of(content), content.len() as u64));
+        packed
     })
 }
 
@@ -228,8 +272,10 @@ mod tests {
 
     #[test]
     fn bytes_depend_neither_on_threads_nor_on_how_they_were_written() {
-        for packing in [Packing::Gzip { level: gzip::LEVEL }, Packing::Zstd { level: zstd::LEVEL }] {
-            let content = sample(5 * packing.piece_bytes() + 4321);
+        let packings =
+            [Packing::Gzip { level: gzip::LEVEL }, Packing::Zstd { level: zstd::LEVEL }, Packing::None];
+        for packing in packings {
+            let content = sample(2 * packing.piece_bytes() + 4321);
             let first = packed(packing, &content, 1, usize::MAX);
             for (threads, step) in [(1, 1000), (2, usize::MAX), (7, 100_000)] {
                 assert!(packed(packing, &content, threads, step) == first, "{packing:?} {threads} {step}");

@@ -3,7 +3,7 @@
 //! The content is cut every [`PIECE`] bytes and each piece becomes a frame of its own (RFC 8878, 3.1) that says its
 //! content's length and checksum.
 
-use crate::pieces::Packer;
+use crate::pieces::{Packer, SMALL};
 use std::io;
 use std::ops::RangeInclusive;
 use zstd::bulk::Compressor;
@@ -11,29 +11,40 @@ use zstd::zstd_safe::CParameter;
 
 /// What packs; changes with the pinned version, so that kept layers of another are not used.
 pub(crate) const LIBRARY: &str = "zstd 0.14.4";
-/// Bytes of content in a frame: the window of the default level. Changing it changes every larger layer's blob.
-pub(crate) const PIECE: usize = 1 << 21;
-/// The default level. Changing it changes every blob packed with zstd.
-pub(crate) const LEVEL: i32 = 3;
+/// Bytes of content in a frame: four times the window of the default level. Changing it changes every larger layer's blob.
+pub(crate) const PIECE: usize = 1 << 22;
+/// The default level: with hashing on top it takes no longer than other tools at level 3. Up to [`SMALL`] bytes it is the
+/// highest. Changing it changes every blob packed with zstd.
+pub(crate) const LEVEL: i32 = 2;
 /// The levels that there are, without those that need a large window.
 pub(crate) const LEVELS: RangeInclusive<i32> = 1..=19;
 
-pub(crate) struct Zstd(Compressor<'static>);
+pub(crate) struct Zstd {
+    level: i32,
+    compressor: Compressor<'static>,
+}
 
 impl Zstd {
     /// At one of [`LEVELS`].
     pub(crate) fn new(level: i32) -> Self {
-        let made = Compressor::new(level).and_then(|mut compressor| {
-            compressor.set_parameter(CParameter::ChecksumFlag(true))?;
-            Ok(compressor)
-        });
-        Self(made.expect("this holds because the library has the level and the parameter"))
+        Self { level, compressor: compressor(level) }
     }
+}
+
+fn compressor(level: i32) -> Compressor<'static> {
+    let made = Compressor::new(level).and_then(|mut compressor| {
+        compressor.set_parameter(CParameter::ChecksumFlag(true))?;
+        Ok(compressor)
+    });
+    made.expect("this holds because the library has the level and the parameter")
 }
 
 impl Packer for Zstd {
     fn pack(&mut self, piece: &[u8]) -> io::Result<Vec<u8>> {
-        self.0.compress(piece)
+        if self.level == LEVEL && piece.len() <= SMALL {
+            return compressor(*LEVELS.end()).compress(piece);
+        }
+        self.compressor.compress(piece)
     }
 }
 
@@ -53,9 +64,9 @@ mod tests {
             digests,
             [
                 "f74740457ccaaa3fe5cfe236c2fe963dc6061610621138e98b382cf01c7c9362",
-                "0ebbc2764c6d146d309cfcb385d64add66501e1495ccffa9ffc4e5f51772bf0e",
-                "dc251c95ffcc81cc6badcb90d4fe6a4d2db73170390ac3a096876936ea8624ec",
-                "66aac92439c918acf67402c0f226f89e894ef36fe278315c3068e28f5805cfa3",
+                "379b47a10b01cf0e3c3d7110196d90b43e8ba87fb9c66c97e8d0e5fb0d350c7a",
+                "7b231c02d41c2310eb01eb6cbd0dc8822f5d510732de9ca57472f229f36203e0",
+                "a99533301c01e08325d02f1231f76ca0c2b943dcd90a8db2806ea6c479792a12",
             ]
         );
     }

@@ -47,7 +47,7 @@ fn golden_archive() {
     assert_eq!(
         [sha256(&gzip), sha256(&plain)],
         [
-            "d408a83a7e248faa8cebed22e45e56f7cf9b1af70e10e63662f9ea1c0cda5210",
+            "f48c93ef5d30c2495229398af9619d0e66568cdba7be40b23b1470bdb2c466a1",
             "afb7e633ae0b19625abff7b4b2d0530761baf14df3499dc5f82b9d09d8d948b4",
         ]
     );
