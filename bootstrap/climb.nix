@@ -90,7 +90,8 @@ let
   };
 
   gcc = import ./gcc.nix {
-    inherit sources tinycc-c binutils;
+    inherit sources tinycc-c;
+    binutils-pass1 = binutils;
     inherit (tools) patch;
     step = bash-step;
     userland = [ bash ] ++ userland;
@@ -115,7 +116,6 @@ in
     m4
     grep
     sed
-    binutils
     ;
 }
 // gcc

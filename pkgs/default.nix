@@ -52,7 +52,7 @@ fix (
           CXXFLAGS = "-O2";
         };
       };
-      binutils = bootstrap.binutils;
+      binutils = bootstrap.binutils-pass1;
       shell = bootstrap.bash;
       inherit (bootstrap) patch;
       tools = [

@@ -4,6 +4,7 @@
 . "$setup"
 triple=x86_64-unknown-linux-gnu
 . "$tooldir"
+$patch . $patches
 
 # Headers of the C library are taken as they are; the step that mends them would be run as a program of #!/bin/sh.
 sed -i -e 's|^STMP_FIXINC = .*|STMP_FIXINC =|' \
@@ -12,6 +13,8 @@ sed -i -e 's|^STMP_FIXINC = .*|STMP_FIXINC =|' \
     -e 's|^doc: .*|doc:|' -e '/INSTALL_SCRIPT) gccbug/d' gcc/Makefile.in
 # Makefiles that are called without the variables of the one above.
 sed -i 's|MAKEOVERRIDES= |SHELL=$(SHELL) &|' gcc/Makefile.in
+# It writes scripts and runs them, and sandboxes have no /bin/sh.
+sed -i "s|^#!/bin/sh|#!$SHELL|" gcc/genmultilib
 # Unwinding through signal handlers, which needs glibc's names of registers.
 sed -i 's|^#define MD_FALLBACK_FRAME_STATE_FOR|#define UNUSED_FALLBACK_FRAME_STATE_FOR|' gcc/config/i386/linux64.h
 # The C library is not glibc.

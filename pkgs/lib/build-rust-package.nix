@@ -60,7 +60,7 @@ let
     script = ./build-rust-package.sh;
     tools = tools ++ [
       rust
-      bootstrap.binutils
+      bootstrap.binutils-pass1
       bootstrap.busybox
     ];
     variables = {

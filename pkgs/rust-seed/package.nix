@@ -18,13 +18,13 @@ let
       standIns = ./stand-ins.sh;
       linker = ./linker.sh;
       start = ./start.s;
-      binutils = bootstrap.binutils;
+      binutils = bootstrap.binutils-pass1;
       busybox = bootstrap.busybox;
     };
   };
 
   tools = [
-    bootstrap.binutils
+    bootstrap.binutils-pass1
     bootstrap.mawk
     bootstrap.busybox
   ];

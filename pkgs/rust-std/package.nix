@@ -21,7 +21,7 @@ step {
   script = ./build.sh;
   tools = [
     rust-seed
-    bootstrap.binutils
+    bootstrap.binutils-pass1
     bootstrap.busybox
   ];
   variables = {

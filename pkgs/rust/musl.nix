@@ -9,7 +9,7 @@ step {
   script = ../../bootstrap/musl/build.sh;
   tools = [
     bootstrap.gcc-3-pass1
-    bootstrap.binutils
+    bootstrap.binutils-pass1
     bootstrap.bash
     bootstrap.make
     bootstrap.mawk

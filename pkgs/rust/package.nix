@@ -17,11 +17,12 @@ let
     source = rust-std;
     script = ./build.sh;
     tools = [
-      bootstrap.binutils
+      bootstrap.binutils-pass1
       bootstrap.busybox
     ];
     variables = {
-      inherit (bootstrap) binutils busybox;
+      inherit (bootstrap) busybox;
+      binutils = bootstrap.binutils-pass1;
       musl = import ./musl.nix { inherit bootstrap; };
       seed = rust-seed;
       unwind = rust-unwind;
