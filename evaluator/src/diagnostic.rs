@@ -40,6 +40,11 @@ pub enum Trace {
 /// Steps shown in a short trace.
 const SHORT_TRACE: usize = 4;
 
+/// The longest message that is shown whole, and how much is shown of another at its beginning and end, in bytes.
+const LONG_MESSAGE: usize = 2000;
+const MESSAGE_BEGIN: usize = 600;
+const MESSAGE_END: usize = 300;
+
 impl Diagnostic {
     pub(crate) fn new(mut error: Error, sources: &Sources) -> Self {
         add_definitions(&mut error, sources);
@@ -53,7 +58,7 @@ impl Diagnostic {
         }
         Self {
             kind: error.kind,
-            message: error.message,
+            message: shortened(error.kind, error.message),
             excerpt: excerpt(error.span),
             notes: error.notes.into_iter().map(|(message, span)| (message, excerpt(span))).collect(),
             frames,
@@ -178,6 +183,16 @@ fn add_definitions(error: &mut Error, sources: &Sources) {
             error.notes.push((format!("`{name}` is defined here"), span(place)));
         }
     }
+}
+
+/// A message without the middle of what it quotes, if that is gigantic. What the expression says itself stays whole.
+fn shortened(kind: ErrorKind, message: String) -> String {
+    if message.len() <= LONG_MESSAGE || matches!(kind, ErrorKind::Throw | ErrorKind::Abort) {
+        return message;
+    }
+    let begin = message.floor_char_boundary(MESSAGE_BEGIN);
+    let end = message.ceil_char_boundary(message.len() - MESSAGE_END);
+    format!("{} … {} bytes … {}", &message[..begin], end - begin, &message[end..])
 }
 
 #[derive(Clone, Copy)]

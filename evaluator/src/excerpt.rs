@@ -120,7 +120,7 @@ fn shown(text: &str) -> (String, usize) {
                 cells += width;
             }
             // A terminal would obey it.
-            control if control.is_control() => {
+            control if control.is_control() || crate::stand_in::byte(control).is_some() => {
                 shown.push('\u{fffd}');
                 cells += 1;
             }

@@ -7,6 +7,7 @@ use crate::evaluate::path::{absolute, parent};
 use crate::host::{FileType, HostError};
 use crate::lower::{Program, lower};
 use crate::source::Span;
+use crate::stand_in::readable;
 use crate::symbol::Symbol;
 use crate::value::Value;
 use bstr::ByteSlice;
@@ -15,7 +16,7 @@ impl<'a> Evaluator<'a> {
     /// Evaluates a text. `name` is what errors call it; relative paths are relative to `directory`, which is absolute.
     pub fn evaluate_text(&self, name: &str, text: &str, directory: &[u8]) -> Outcome<'a> {
         let directory = self.arena.bytes(&absolute(directory));
-        let program = self.program(name, text.to_owned(), directory, false, &[])?;
+        let program = self.program(name, text.as_bytes().to_vec(), directory, false, &[])?;
         self.evaluate(program.code, self.frame(None, program.slots))
     }
 
@@ -33,7 +34,7 @@ impl<'a> Evaluator<'a> {
         };
         let attributes = scope.all(self.arena);
         let names: Vec<_> = attributes.iter().map(|attribute| attribute.name).collect();
-        let program = self.program(name, text.to_owned(), directory, false, &names)?;
+        let program = self.program(name, text.as_bytes().to_vec(), directory, false, &names)?;
         let frame = self.frame(None, program.slots);
         frame.capture();
         for (slot, attribute) in frame.slots().iter().zip(attributes) {
@@ -92,28 +93,20 @@ impl<'a> Evaluator<'a> {
     fn program(
         &self,
         name: &str,
-        text: String,
+        text: Vec<u8>,
         directory: &'a [u8],
         is_file: bool,
         outer: &[Symbol],
     ) -> Outcome<'a, Program<'a>> {
-        let Some(start) = self.sources.add(name.to_owned(), text, is_file) else {
+        let Some(start) = self.sources.add(name.to_owned(), readable(text), is_file) else {
             return Err(Error::new(ErrorKind::Memory, "all expressions together exceed 4 GiB"));
         };
         let text = self.sources.text(start);
         lower(self, &text.text, start, directory, outer)
     }
 
-    fn source_text(&self, path: &[u8]) -> Outcome<'a, String> {
-        let bytes =
-            self.host.read_file(path.as_bstr()).map_err(|error| self.host_error(error, "read", path))?;
-        String::from_utf8(bytes).map_err(|error| {
-            let at = error.utf8_error().valid_up_to();
-            let line = error.as_bytes()[..at].iter().filter(|&&byte| byte == b'\n').count() + 1;
-            let message =
-                format!("`{}` is not UTF-8: byte {at}, in line {line}, begins no character", path.as_bstr());
-            Error::new(ErrorKind::Syntax, message)
-        })
+    fn source_text(&self, path: &[u8]) -> Outcome<'a, Vec<u8>> {
+        self.host.read_file(path.as_bstr()).map_err(|error| self.host_error(error, "read", path))
     }
 
     fn expression_file(&self, path: &[u8]) -> Outcome<'a, &'a [u8]> {

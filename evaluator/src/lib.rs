@@ -30,6 +30,7 @@ mod query;
 mod regex;
 mod session;
 pub mod source;
+mod stand_in;
 pub mod suggest;
 pub mod symbol;
 mod toml;

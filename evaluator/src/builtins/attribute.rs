@@ -122,6 +122,7 @@ fn list_to_attrs<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outc
     evaluator.check_collecting::<Attribute<'_>>(2 * items.len())?;
     let mut attributes: Vec<Attribute<'a>> = Vec::with_capacity(items.len());
     for item in items {
+        evaluator.check_step()?;
         let set = evaluator.set(*item)?;
         let Some(name) = set.get(known::NAME) else {
             return Err(evaluator.missing(set, known::NAME, crate::source::Span::NOWHERE));

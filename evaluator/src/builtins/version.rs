@@ -74,6 +74,7 @@ fn split_version<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outc
     let mut rest = evaluator.plain_string(arguments[0])?;
     let mut components = Vec::new();
     loop {
+        evaluator.check_work(components.capacity() * size_of::<Value<'_>>())?;
         let text = component(&mut rest);
         if text.is_empty() {
             return Ok(evaluator.list(&components));

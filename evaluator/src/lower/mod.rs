@@ -13,8 +13,11 @@ use crate::Evaluator;
 use crate::builtins;
 use crate::error::{Error, ErrorKind, Outcome};
 use crate::evaluate::path::absolute;
-use crate::expression::{Code, Expression, Formal, Key, KeyName, Kind, Lambda, Parameter, Pattern, Select};
+use crate::expression::{
+    Code, Expression, Formal, Key, KeyName, Kind, Lambda, Operator, Parameter, Pattern, Select,
+};
 use crate::source::Span;
+use crate::stand_in::meant;
 use crate::symbol::Symbol;
 use crate::value::Value;
 use bumpalo::Bump;
@@ -140,7 +143,7 @@ impl<'a> Lowering<'_, 'a> {
                 let condition = self.code(condition);
                 Kind::If(condition, self.pair(yes, no))
             }
-            Form::Binary(operator, (left, right)) => Kind::Binary(*operator, self.pair(left, right)),
+            Form::Binary(operator, (left, right)) => self.binary(*operator, left, right, span),
             Form::PipeRight((argument, function)) => {
                 let argument = self.lower(argument, None);
                 let function = self.code(function);
@@ -152,7 +155,14 @@ impl<'a> Lowering<'_, 'a> {
                 Kind::Apply(function, self.codes(vec![argument]))
             }
             Form::Not(operand) => Kind::Not(self.code(operand)),
-            Form::Negate(operand) => Kind::Negate(self.code(operand)),
+            Form::Negate(operand) => match self.shadowed(b"__sub", span) {
+                None => Kind::Negate(self.code(operand)),
+                Some(subtract) => {
+                    let zero = Expression { kind: Kind::Constant(Value::Int(0)), span };
+                    let operands = vec![zero, self.lower(operand, None)];
+                    Kind::Apply(self.put(subtract), self.codes(operands))
+                }
+            },
             Form::Select(selection) => self.select(selection),
             Form::HasAttribute((base, path)) => {
                 let base = self.code(base);
@@ -174,16 +184,23 @@ impl<'a> Lowering<'_, 'a> {
 
     fn float(&mut self, digits: &str, span: Span) -> Kind<'a> {
         Kind::Constant(match digits.parse::<f64>() {
-            Ok(number) if number.is_finite() => Value::Float(number),
-            _ => {
-                self.complain(format!("`{digits}` is no number"), span);
+            Ok(number) if number.is_normal() || is_zero(digits) => Value::Float(number),
+            found => {
+                self.complain(
+                    match found {
+                        Ok(number) if number.is_infinite() => format!("`{digits}` is too large for a float"),
+                        Ok(_) => format!("`{digits}` is too close to zero for a float"),
+                        Err(_) => format!("`{digits}` is no number"),
+                    },
+                    span,
+                );
                 Value::Null
             }
         })
     }
 
     fn text(&self, bytes: &[u8]) -> Value<'a> {
-        Value::string(self.evaluator.arena, self.evaluator.arena.bytes(bytes))
+        Value::string(self.evaluator.arena, self.evaluator.arena.bytes(&meant(bytes)))
     }
 
     fn path(&mut self, parts: &[Part<'_>], span: Span) -> Kind<'a> {
@@ -211,6 +228,39 @@ impl<'a> Lowering<'_, 'a> {
             }
         }
         Kind::PathInterpolation(self.codes(pieces))
+    }
+
+    /// Some operators are calls of builtins, whose names can be bound anew: so it is in the reference.
+    fn binary(&mut self, operator: Operator, left: &Tree<'_>, right: &Tree<'_>, span: Span) -> Kind<'a> {
+        let function = match operator {
+            Operator::Subtract => self.shadowed(b"__sub", span),
+            Operator::Multiply => self.shadowed(b"__mul", span),
+            Operator::Divide => self.shadowed(b"__div", span),
+            Operator::Less | Operator::LessOrEqual | Operator::Greater | Operator::GreaterOrEqual => {
+                self.shadowed(b"__lessThan", span)
+            }
+            _ => None,
+        };
+        let Some(function) = function else { return Kind::Binary(operator, self.pair(left, right)) };
+        let (first, second) = match operator {
+            Operator::Greater | Operator::LessOrEqual => (right, left),
+            _ => (left, right),
+        };
+        let operands = vec![self.lower(first, None), self.lower(second, None)];
+        let call = Kind::Apply(self.put(function), self.codes(operands));
+        match operator {
+            Operator::LessOrEqual | Operator::GreaterOrEqual => {
+                Kind::Not(self.put(Expression { kind: call, span }))
+            }
+            _ => call,
+        }
+    }
+
+    /// The variable that is bound by this name, if there is one.
+    fn shadowed(&mut self, name: &[u8], span: Span) -> Option<Expression<'a>> {
+        let name = self.evaluator.symbols.find(name)?;
+        self.scopes.find(name)?;
+        Some(Expression { kind: self.name(name, span), span })
     }
 
     fn codes(&self, expressions: Vec<Expression<'a>>) -> &'a [Code<'a>] {
@@ -383,4 +433,12 @@ impl<'a> Lowering<'_, 'a> {
         };
         self.code(&Tree { form, span: attribute.span })
     }
+}
+
+/// Whether a float's digits, but for those of its exponent, are all zero.
+fn is_zero(digits: &str) -> bool {
+    digits
+        .bytes()
+        .take_while(|byte| !byte.eq_ignore_ascii_case(&b'e'))
+        .all(|byte| matches!(byte, b'0' | b'.'))
 }

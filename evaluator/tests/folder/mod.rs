@@ -23,7 +23,7 @@ impl Folder {
 
 fn failed(error: std::io::Error) -> HostError {
     match error.kind() {
-        std::io::ErrorKind::NotFound => HostError::NotFound,
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => HostError::NotFound,
         _ => HostError::Failed(Box::new(error)),
     }
 }

@@ -373,10 +373,11 @@ impl Scene<'_> {
         if first.is_ascii_digit() || first == '.' {
             return Mistake::new(format!("`{found}` is no number"), range);
         }
-        let mistake = Mistake::new(
-            format!("unexpected character `{first}`"),
-            token.start..token.start + first.len_utf8(),
-        );
+        let message = match crate::stand_in::byte(first) {
+            Some(byte) => format!("unexpected byte 0x{byte:02X}, which begins no character"),
+            None => format!("unexpected character `{first}`"),
+        };
+        let mistake = Mistake::new(message, token.start..token.start + first.len_utf8());
         match first {
             '\'' => mistake.hint("strings are in double quotes, `\"…\"`, or in two single quotes, `''…''`"),
             '“' | '”' | '„' | '‘' | '’' | '«' | '»' => {

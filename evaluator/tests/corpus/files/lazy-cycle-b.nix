@@ -1,0 +1,1 @@
+{ b = (import ./lazy-cycle-a.nix).a; }
