@@ -17,6 +17,7 @@ pub fn tests() -> Vec<Test> {
         test("registry::a_password_is_asked_for_and_found", password),
         test("registry::what_is_attached_is_listed_under_the_digest_s_tag", attached),
         test("registry::two_images_share_their_layers_in_a_pull", shared),
+        test("registry::packages_come_out_of_an_image_into_another_store", store_paths),
         Test {
             name: "registry::a_certificate_of_a_given_authority_is_believed_and_no_other",
             requires: &["docker-registry", "openssl"],
@@ -234,6 +235,43 @@ fn shared() -> Result<(), String> {
     }
     let shown = output(&mut sx(["image", "show", &second]))?;
     if shown.contains("tcc2") && shown.contains("linux/amd64") { Ok(()) } else { Err(shown) }
+}
+
+/// What one store pushed, another takes in as what it is.
+fn store_paths() -> Result<(), String> {
+    let folder = scratch()?;
+    let registry = registry(folder.path(), "")?;
+    let expression = r#"{ type = "image"; name = "test/text"; contents = [];
+        config.env.TEXT = builtins.toFile "outer" "see ${builtins.toFile "inner" "text"}"; }"#;
+    let image = format!("{}/test/text:1", registry.name);
+    output(sx(["push", "--expr", expression, "--to", &image]).current_dir(folder.path()))?;
+    let there = |arguments: &[&str]| {
+        let mut command = sx(arguments);
+        command.env("SX_STORE", folder.path().join("store"));
+        output(&mut command)
+    };
+    let outer = there(&["pull", "--store-paths", &image])?;
+    let closure = there(&["path-info", "--recursive", &outer])?;
+    if !outer.ends_with("-outer") || closure.lines().count() < 2 || !closure.contains("-inner") {
+        return Err(format!("{outer}: {closure}"));
+    }
+    there(&["store", "verify", "--contents"])?;
+    // What it is exported as there is what was pushed.
+    let layers = |text: String| {
+        let report: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+        report["layers"].to_string()
+    };
+    let shown = there(&["image", "show", "--json", &image])?;
+    if !layers(shown).contains(&outer) {
+        return Err(format!("no layer is of {outer}"));
+    }
+    // Nothing to take from a merged root.
+    let hello = format!("{}/sx/hello:root", registry.name);
+    pushed(&["pkgs.hello", "--layout=root", "--to", &hello])?;
+    match there(&["pull", "--store-paths", &hello]) {
+        Err(text) if text.contains("no store path in it") => Ok(()),
+        found => Err(format!("{found:?}")),
+    }
 }
 
 fn encrypted() -> Result<(), String> {

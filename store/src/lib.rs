@@ -15,6 +15,7 @@ pub mod database;
 pub mod difference;
 pub mod enter;
 pub mod hex0;
+mod import;
 mod inspect;
 pub mod lock;
 pub mod object;
@@ -34,6 +35,7 @@ pub mod substitute;
 pub mod verify;
 
 pub use build::{Builtin, Task};
+pub use import::ImportError;
 pub use realise::{Event, Failure, RealiseError, Realiser};
 pub use step::Step;
 pub use store::{Store, StoreError};

@@ -1,23 +1,33 @@
 //! `sx pull`
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind, chain};
 use crate::registry::RegistryArguments;
 use crate::session::Session;
 use crate::signing::{LookasideArguments, TrustArguments, Trusted, claim};
 use clap::Args;
+use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
+use std::path::Path;
+use sx_derivation::StorePath;
 use sx_export::Sha256Digest;
+use sx_export::read::{Image, LayerLimits};
 use sx_registry::Address;
+use sx_store::ImportError;
 
 /// Bring an image from a registry into the store, as an object in the OCI layout
 ///
-/// Every blob is checked against the manifest, and the manifest against its digest. Prints the store path.
+/// Every blob is checked against the manifest, and the manifest against its digest. Prints the store path. With
+/// `--store-paths` it brings what is in the image instead.
 #[derive(Debug, Args)]
 #[command(long_about)]
 pub struct Arguments {
     /// What to pull; with a digest nothing else is taken
     #[arg(value_name = "HOST/NAME:TAG@DIGEST")]
     image: String,
+    /// Bring the packages in it into the store, each as itself, if it is what its store path says; prints those that no other
+    /// of them refers to
+    #[arg(long)]
+    store_paths: bool,
     #[command(flatten)]
     registry: RegistryArguments,
     /// Take it only if enough people have signed it, by the trust file
@@ -49,16 +59,48 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
         let verdict = trusted.judge_image(session, &claim, arguments.lookaside.folder(), place)?;
         Trusted::require(&verdict, &format!("`{name}@{}`", claim.digest()))?;
     }
+    session.progress().tell(&format!("sx: pulled {}", pulled.manifest_digest));
+    if arguments.store_paths {
+        let roots = import(session, &folder)?;
+        let _ = sx_store::object::remove(&folder);
+        return session.print(&roots.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
+    }
     let last: String = address.repository.rsplit('/').next().unwrap_or_default().chars().take(50).collect();
     let path = session.store().add_source(&folder, &format!("{last}-{}-image", address.tag), None)?;
     // The store has a copy; what can't be deleted now is found again by the next pull.
     let _ = sx_store::object::remove(&folder);
-    session.progress().tell(&format!("sx: pulled {}", pulled.manifest_digest));
     session.print(&path.to_string())
 }
 
+/// Takes the store paths out of the image in the layout `layout`.
+fn import(session: &Session, layout: &Path) -> Result<BTreeSet<StorePath>, Failure> {
+    let image = Image::open(layout, None)?;
+    let folder = session.store().new_build_folder()?;
+    std::fs::create_dir(&folder).map_err(|error| Failure::io("make", &folder, &error))?;
+    let imported = (|| {
+        let paths = image.unpack_store(&LayerLimits::default(), &folder)?;
+        if paths.is_empty() {
+            let failure = Failure::new(Kind::Source, "the image has no store path in it".to_owned());
+            return Err(failure.hint("`sx export` makes such images, unless they have the layout `root`"));
+        }
+        Ok(session.store().import(&folder, &paths)?)
+    })();
+    // Only a temporary copy; what can't be deleted now is deleted with the store's garbage.
+    let _ = sx_store::object::remove(&folder);
+    imported
+}
+
+impl From<ImportError> for Failure {
+    fn from(error: ImportError) -> Self {
+        match error {
+            ImportError::Other { .. } => Self::new(Kind::Source, chain(&error)),
+            ImportError::Store(error) => error.into(),
+        }
+    }
+}
+
 /// Waits for another process that pulls the same.
-fn lock(session: &Session, path: &std::path::Path) -> Result<File, Failure> {
+fn lock(session: &Session, path: &Path) -> Result<File, Failure> {
     let failed = |error: std::io::Error| Failure::io("lock", path, &error);
     let file = File::create(path).map_err(failed)?;
     match file.try_lock() {

@@ -413,3 +413,74 @@ fn no_changed_byte_goes_unnoticed_or_makes_it_panic() {
     }
     assert!(seen["refused"] > 500, "{seen:?}");
 }
+
+/// An image of these layers.
+fn image_of(tars: &[Vec<u8>]) -> Layout {
+    Layout::image(|layout, manifest, _| {
+        let diff_ids: Vec<_> = tars.iter().map(|tar| format!("sha256:{}", digest(tar))).collect();
+        let config = serde_json::json!({
+            "architecture": "amd64", "os": "linux", "rootfs": { "type": "layers", "diff_ids": diff_ids },
+        });
+        manifest["config"] = layout.blob("config.v1+json", config.to_string().as_bytes());
+        manifest["layers"] = tars.iter().map(|tar| layout.blob("layer.v1.tar", tar)).collect();
+    })
+}
+
+/// The text of a store path of its own for each name, without the leading slash.
+fn store_path(name: &str) -> String {
+    let path = sx_derivation::StorePath::new(sx_derivation::Digest::of(name.as_bytes()), name).unwrap();
+    path.to_string()[1..].to_owned()
+}
+
+#[test]
+fn of_an_image_store_paths_are_unpacked_and_nothing_else() {
+    let (one, two) = (store_path("one"), store_path("two"));
+    let layout = image_of(&[
+        tar(&[folder("sx/"), folder("sx/store/"), folder(&one), file(&format!("{one}/a")), file("etc")]),
+        tar(&[folder("sx/"), folder("sx/store/"), entry(&two, b'2', "/etc/passwd", b"")]),
+    ]);
+    let place = tempfile::tempdir().unwrap();
+    let image = Image::open(layout.path(), None).unwrap();
+    let paths = image.unpack_store(&LayerLimits::default(), place.path()).unwrap();
+    let texts: Vec<_> = paths.iter().map(|path| path.to_string()[1..].to_owned()).collect();
+    assert!(texts.len() == 2 && texts.contains(&one) && texts.contains(&two), "{texts:?}");
+    assert_eq!(fs::read_dir(place.path()).unwrap().count(), 2);
+    let below = |path: &str| place.path().join(path.rsplit('/').next().unwrap());
+    assert_eq!(fs::read(below(&one).join("a")).unwrap(), b"x");
+    assert_eq!(fs::read_link(below(&two)).unwrap(), Path::new("/etc/passwd"));
+}
+
+#[test]
+fn what_unpacking_would_lead_elsewhere_is_refused() {
+    let (one, two) = (store_path("one"), store_path("two"));
+    let outside = tempfile::tempdir().unwrap();
+    let target = outside.path().to_str().unwrap();
+    let link = || entry(&one, b'2', target, b"");
+    let store = || [folder("sx/"), folder("sx/store/")].concat();
+    let below = |path: &str| format!("{path}/a");
+    for layers in [
+        // Through a link, in the same layer and in another.
+        vec![tar(&[store(), link(), file(&below(&one))])],
+        vec![tar(&[store(), link()]), tar(&[file(&below(&one))])],
+        vec![tar(&[store(), link()]), tar(&[folder(&one), file(&below(&one))])],
+        // Over what another layer has.
+        vec![tar(&[store(), folder(&one), file(&below(&one))]), tar(&[file(&below(&one))])],
+        vec![tar(&[store(), folder(&one), file(&below(&one))]), tar(&[entry(&one, b'2', "x", b"")])],
+        // Names that are no store path's.
+        vec![tar(&[store(), file("sx/store/a")])],
+        vec![tar(&[store(), file("sx/store/.wh.a")])],
+        vec![tar(&[store(), folder(&one)]), tar(&[file("sx/store/.wh..wh..opq")])],
+        // What objects never have.
+        vec![tar(&[store(), file(&one), entry(&two, b'1', &one, b"")])],
+        vec![tar(&[store(), entry(&one, b'6', "", b"")])],
+        // A file of which the directory isn't there.
+        vec![tar(&[file(&below(&one))])],
+    ] {
+        let layout = image_of(&layers);
+        let place = tempfile::tempdir().unwrap();
+        let image = Image::open(layout.path(), None).unwrap();
+        let refused = image.unpack_store(&LayerLimits::default(), place.path());
+        assert!(matches!(refused, Err(ReadError::Layer { .. })), "{refused:?}");
+        assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
+    }
+}

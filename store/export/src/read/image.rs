@@ -1,16 +1,19 @@
 //! An image of a layout or archive: documents first, layers when they are asked for.
 
 use super::error::ReadError;
-use super::layer::{self, Found, LayerLimits, Packing};
+use super::layer::{self, Found, LayerLimits, Packing, Sink};
 use super::source::Source;
 use super::tree::Tree;
+use super::unpack::Unpacking;
 use crate::digest::Sha256Digest;
 use crate::manifest::{
     Blob, Document, MAX_CONFIG_BYTES, MAX_DOCUMENT_BYTES, MAX_READ_LAYERS, Manifest, Platform, check_names,
 };
 use serde::Deserialize;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::Path;
+use sx_derivation::StorePath;
 
 const REFERENCE: &str = "org.opencontainers.image.ref.name";
 /// Deepest nesting of indexes, the layout's own included.
@@ -255,6 +258,29 @@ impl Image {
     /// Reads all layers: compares every digest and length, and gives the file system that they make together, with each
     /// layer's tar's length in bytes.
     pub fn tree(&self, limits: &LayerLimits) -> Result<(Tree, Vec<u64>), ReadError> {
+        self.layers(limits, None)
+    }
+
+    /// Does what [`Image::tree`] does, and writes the store paths among the image's files into `folder`, which is empty and
+    /// nobody else's: each under its base name, with the permissions of its owner alone. Gives them.
+    ///
+    /// They are what the layers say, not yet what their names say.
+    pub fn unpack_store(
+        &self,
+        limits: &LayerLimits,
+        folder: &Path,
+    ) -> Result<BTreeSet<StorePath>, ReadError> {
+        let opened = Unpacking::new(folder);
+        let mut unpacking = opened.map_err(|source| ReadError::File { path: folder.into(), source })?;
+        self.layers(limits, Some(&mut unpacking))?;
+        Ok(unpacking.into_paths())
+    }
+
+    fn layers(
+        &self,
+        limits: &LayerLimits,
+        mut unpacking: Option<&mut Unpacking>,
+    ) -> Result<(Tree, Vec<u64>), ReadError> {
         let mut tree = Tree::default();
         let mut lengths = Vec::new();
         for (number, layer) in self.layers.iter().enumerate() {
@@ -266,7 +292,8 @@ impl Image {
             if size != layer.size_bytes {
                 return mismatch(format!("{size} bytes"), format!("{} bytes", layer.size_bytes));
             }
-            let found = layer::read(reader, size, layer.packing, limits, &mut tree, number);
+            let sink = Sink { tree: &mut tree, number, unpacking: unpacking.as_deref_mut() };
+            let found = layer::read(reader, size, layer.packing, limits, sink);
             let Found { digest, diff_id, unpacked_bytes, .. } =
                 found.map_err(|source| ReadError::Layer { number: number + 1, source })?;
             if layer.digest.is_some_and(|expected| expected != digest) {

@@ -2,6 +2,7 @@
 
 use super::tar::{Entries, Kind, TarError, TarLimits};
 use super::tree::Tree;
+use super::unpack::Unpacking;
 use crate::digest::Sha256Digest;
 use sha2::{Digest as _, Sha256};
 use std::io::{self, BufReader, Read};
@@ -49,6 +50,8 @@ impl Default for LayerLimits {
 
 /// Largest window of zstd that is unpacked, as a power of two: 128 MiB, as in other readers.
 const ZSTD_WINDOW: u32 = 27;
+/// Bytes of a file that are read at once.
+const BUFFER: usize = 1 << 16;
 /// What the ratio doesn't count.
 const FREE_BYTES: u64 = 64 << 20;
 
@@ -60,6 +63,15 @@ pub(crate) struct Found {
     pub(crate) diff_id: Sha256Digest,
     pub(crate) unpacked_bytes: u64,
     pub(crate) files: u64,
+}
+
+/// What becomes of a layer's entries.
+pub(crate) struct Sink<'a> {
+    /// They are added here, as those of layer `number`.
+    pub(crate) tree: &'a mut Tree,
+    pub(crate) number: usize,
+    /// Store paths are written there.
+    pub(crate) unpacking: Option<&'a mut Unpacking>,
 }
 
 /// Hashes and counts what is read, and refuses more than is allowed.
@@ -101,7 +113,7 @@ pub fn read_layer(
     tree: &mut Tree,
     number: usize,
 ) -> Result<(), TarError> {
-    read(blob, size_bytes, packing, limits, tree, number).map(drop)
+    read(blob, size_bytes, packing, limits, Sink { tree, number, unpacking: None }).map(drop)
 }
 
 pub(crate) fn read(
@@ -109,21 +121,18 @@ pub(crate) fn read(
     size_bytes: u64,
     packing: Packing,
     limits: &LayerLimits,
-    tree: &mut Tree,
-    number: usize,
+    sink: Sink<'_>,
 ) -> Result<Found, TarError> {
     let most =
         (size_bytes.saturating_mul(limits.ratio).saturating_add(FREE_BYTES)).min(limits.unpacked_bytes);
     let mut packed = BufReader::with_capacity(1 << 16, Metered::new(blob, size_bytes));
     let (diff_id, unpacked_bytes, files) = match packing {
-        Packing::None => entries(&mut packed, most, limits.tar, tree, number)?,
-        Packing::Gzip => {
-            entries(flate2::bufread::MultiGzDecoder::new(&mut packed), most, limits.tar, tree, number)?
-        }
+        Packing::None => entries(&mut packed, most, limits.tar, sink)?,
+        Packing::Gzip => entries(flate2::bufread::MultiGzDecoder::new(&mut packed), most, limits.tar, sink)?,
         Packing::Zstd => {
             let mut decoder = zstd::stream::read::Decoder::with_buffer(&mut packed)?;
             decoder.window_log_max(ZSTD_WINDOW)?;
-            entries(decoder, most, limits.tar, tree, number)?
+            entries(decoder, most, limits.tar, sink)?
         }
     };
     // A decoder may leave what it doesn't understand.
@@ -139,17 +148,30 @@ fn entries(
     unpacked: impl Read,
     most: u64,
     limits: TarLimits,
-    tree: &mut Tree,
-    number: usize,
+    sink: Sink<'_>,
 ) -> Result<(Sha256Digest, u64, u64), TarError> {
+    let Sink { tree, number, mut unpacking } = sink;
     let mut entries = Entries::new(BufReader::with_capacity(1 << 17, Metered::new(unpacked, most)), limits);
     tree.begin();
-    let mut files = 0;
+    let (mut files, mut buffer) = (0, vec![0; BUFFER]);
     while let Some(entry) = entries.next_entry()? {
+        let mut unpacked = match unpacking.as_deref_mut() {
+            Some(unpacking) => unpacking.add(&entry)?,
+            None => None,
+        };
         let digest = match entry.kind {
             Kind::File => {
                 let mut hasher = Sha256::new();
-                io::copy(&mut entries, &mut hasher)?;
+                loop {
+                    let read = entries.read(&mut buffer)?;
+                    if read == 0 {
+                        break;
+                    }
+                    hasher.update(&buffer[..read]);
+                    if let Some(unpacked) = &mut unpacked {
+                        unpacked.write(&buffer[..read])?;
+                    }
+                }
                 files += 1;
                 Some(Sha256Digest::from_bytes(hasher.finalize().into()))
             }

@@ -90,6 +90,15 @@ pub enum TarError {
         /// Where it leads.
         target: String,
     },
+    /// The disk is full, or another layer has something there.
+    #[error("the entry `{path}` can't be written")]
+    Write {
+        /// The entry.
+        path: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// More than is allowed.
     #[error("it has more than {most} {what}")]
     Limit {
