@@ -49,7 +49,7 @@ fn an_object_that_mentions_itself_comes_in() {
     };
     let built = folder.path().join("built");
     fs::write(&built, format!("I am {placeholder}")).unwrap();
-    let copied = sx_store::object::copy(&built, &place.join("new"), &wanted, None).unwrap();
+    let copied = sx_store::object::copy(&built, &place.join("new"), &wanted, None, None).unwrap();
     let path = copied.contents.store_path("own", &BTreeSet::new()).unwrap();
     copied.fill_in(&path).unwrap();
     fs::rename(place.join("new"), place.join(path.base_name())).unwrap();
