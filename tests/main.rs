@@ -22,6 +22,7 @@ mod seeds;
 mod signing;
 mod store;
 mod tools;
+mod transfer;
 
 fn main() -> std::process::ExitCode {
     let tests = [
@@ -42,6 +43,7 @@ fn main() -> std::process::ExitCode {
         signing::tests(),
         store::tests(),
         tools::tests(),
+        transfer::tests(),
     ];
     harness::run(tests.into_iter().flatten().collect())
 }

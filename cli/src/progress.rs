@@ -123,6 +123,22 @@ impl Progress {
         }
     }
 
+    /// Shows how far something is that is counted: a line each time, or a moving one.
+    pub fn count(&self, done: usize, total: Option<usize>, text: &str) {
+        self.tell(text);
+        let Some(live) = &self.live else { return };
+        let mut state = self.lock();
+        let bar = state.total.get_or_insert_with(|| {
+            let bar =
+                live.add(total.map_or_else(ProgressBar::no_length, |total| ProgressBar::new(total as u64)));
+            bar.set_style(style("{spinner} {wide_msg}"));
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        });
+        bar.set_position(done as u64);
+        bar.set_message(text.to_owned());
+    }
+
     /// Takes the live display away; what comes after it stands alone.
     pub fn clear(&self) {
         let state = std::mem::take(&mut *self.lock());
@@ -188,5 +204,6 @@ mod tests {
     fn every_template_is_valid() {
         style("{spinner} {pos}/{len} realised, {elapsed}");
         style("  {prefix:.bold} {elapsed} {wide_msg:.dim}");
+        style("{spinner} {wide_msg}");
     }
 }

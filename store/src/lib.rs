@@ -6,6 +6,7 @@
 //! This crate prints nothing and reads no environment, home folder or configuration. It never fetches: what needs the
 //! network is a [`Builtin`] that the caller brings.
 
+pub mod archive;
 pub mod attributes;
 mod audit;
 pub mod build;
@@ -32,6 +33,7 @@ pub mod site;
 pub mod step;
 pub mod store;
 pub mod substitute;
+pub mod transfer;
 pub mod verify;
 
 pub use build::{Builtin, Task};

@@ -150,6 +150,12 @@ pub fn copy(
     Ok(Copied { contents, location: destination.into(), own: wanted.own })
 }
 
+/// Reads the tree at `location`, which is canonical, as if it had been copied there.
+pub fn adopt(location: &Path, wanted: &Wanted) -> Result<Copied, ObjectError> {
+    let contents = walk(location, None, wanted, None, None)?;
+    Ok(Copied { contents, location: location.into(), own: wanted.own })
+}
+
 /// A copy whose mentions of itself still have to be filled in.
 #[derive(Debug)]
 pub struct Copied {

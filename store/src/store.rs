@@ -261,6 +261,19 @@ impl Store {
         Ok(path)
     }
 
+    /// Where a tree is put that is to become an object, nothing there yet.
+    pub(crate) fn new_place(&self) -> Result<PathBuf, StoreError> {
+        Ok(self.folder.join("store").join(format!(".new-{}", self.holder.new_name()?)))
+    }
+
+    /// Takes the tree that was made at a [new place](Self::new_place), not valid yet.
+    pub(crate) fn take_in(&self, guard: RemoveOnDrop, wanted: &Wanted) -> Result<New, StoreError> {
+        crate::inspect::make_canonical(&guard.0).map_err(StoreError::io("set modes of", &guard.0))?;
+        let copied = object::adopt(&guard.0, wanted)?;
+        self.passed(Step::Copied);
+        Ok(New { copied, guard })
+    }
+
     /// Copies the tree at `source` in, not valid yet.
     pub(crate) fn copy_in(
         &self,
@@ -268,7 +281,7 @@ impl Store {
         wanted: &Wanted,
         filter: Option<&mut Filter<'_>>,
     ) -> Result<New, StoreError> {
-        let location = self.folder.join("store").join(format!(".new-{}", self.holder.new_name()?));
+        let location = self.new_place()?;
         let guard = RemoveOnDrop(location.clone());
         let sharing = Sharing::new(&self.folder.join("links"), &format!(".new-{}", self.holder.new_name()?));
         let copied = object::copy(source, &location, wanted, filter, sharing)?;

@@ -4,29 +4,35 @@ use crate::failure::{Failure, Kind};
 use crate::session::Session;
 use std::path::Path;
 use sx_derivation::StorePath;
+use sx_store::Store;
 
 /// Reads `/sx/store/<digest>-<name>`, that with more below it, or a file on disk that lies in an object, such as a link
 /// `result`. The object has to be valid; it is held.
 pub fn named(session: &Session, text: &str) -> Result<StorePath, Failure> {
-    let path = parse(session, text).ok_or_else(|| {
+    named_in(session.store(), text)
+}
+
+/// The same in any store.
+pub fn named_in(store: &Store, text: &str) -> Result<StorePath, Failure> {
+    let path = parse(store, text).ok_or_else(|| {
         let failure =
             Failure::new(Kind::Usage, format!("`{text}` is no store path and does not lead to one"));
         failure.hint("`sx realise ATTRIBUTE` prints a package's store path")
     })?;
-    if session.store().hold(&path)? {
+    if store.hold(&path)? {
         return Ok(path);
     }
     let failure = Failure::new(Kind::Host, format!("`{path}` is not in the store"));
     Err(failure.hint("realise the package that it is an output of"))
 }
 
-fn parse(session: &Session, text: &str) -> Option<StorePath> {
+fn parse(store: &Store, text: &str) -> Option<StorePath> {
     let first =
         |below: &Path| StorePath::parse_base_name(below.components().next()?.as_os_str().to_str()?).ok();
     if let Ok(below) = Path::new(text).strip_prefix(sx_derivation::store_path::STORE_FOLDER) {
         return first(below);
     }
-    let store = std::fs::canonicalize(session.store().folder().join("store")).ok()?;
+    let store = std::fs::canonicalize(store.folder().join("store")).ok()?;
     // The last link of a chain is the object itself when the object is a link.
     let mut place = std::path::absolute(text).ok()?;
     for _ in 0..40 {

@@ -1,34 +1,22 @@
-//! `sx store`
+//! `sx store verify`
 
-use super::quantity::show_bytes;
-use super::{Building, General};
+use super::super::quantity::show_bytes;
+use super::super::{Building, General};
 use crate::failure::{Failure, Kind, chain};
 use crate::session::Session;
-use clap::{Args, Subcommand};
+use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use sx_store::Store;
 use sx_store::verify::{Damage, Depth, Verification};
 
-/// Look after the store
-#[derive(Debug, Args)]
-pub struct Arguments {
-    #[command(subcommand)]
-    part: Part,
-}
-
-#[derive(Debug, Subcommand)]
-enum Part {
-    Verify(Box<VerifyArguments>),
-}
-
 /// Find damage, name it, and mend it
 ///
 /// Each damage is a line on standard output. Exit code 0: nothing is wrong, or everything was mended; 7: something is
 /// wrong still; anything else: it could not be found out.
 #[derive(Debug, Args)]
-pub struct VerifyArguments {
+pub struct Arguments {
     /// Read every byte; without, only the database and the files' lengths, modes and times are looked at
     #[arg(long)]
     contents: bool,
@@ -55,7 +43,6 @@ struct Report {
 }
 
 pub fn run(general: &General, arguments: &Arguments) -> Result<(), Failure> {
-    let Part::Verify(arguments) = &arguments.part;
     // Before anything else: with a damaged database there is no session.
     let recovered = match arguments.repair {
         true => Store::recover_if_damaged(&Session::store_folder(general)?)?,
@@ -108,7 +95,7 @@ pub fn run(general: &General, arguments: &Arguments) -> Result<(), Failure> {
     })
 }
 
-fn verify(session: &Session, arguments: &VerifyArguments) -> Result<Verification, Failure> {
+fn verify(session: &Session, arguments: &Arguments) -> Result<Verification, Failure> {
     let depth = if arguments.contents { Depth::Contents } else { Depth::Metadata };
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
     Ok(session.store().verify(depth, jobs, session.cancelled())?)

@@ -1,0 +1,57 @@
+//! `sx store import`
+
+use super::report::{self, Transfer};
+use crate::failure::{Failure, Kind, chain};
+use crate::session::Session;
+use clap::Args;
+use std::io::BufReader;
+use sx_store::transfer::{ImportError, Realisations};
+
+/// Take objects from a stream that `sx store export` wrote, on standard input
+///
+/// Each object is verified: what its files are not is refused, whoever wrote the stream. Prints the store paths.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    trust: Trust,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Whose word to take.
+#[derive(Debug, Args)]
+pub struct Trust {
+    /// Believe what the other side says derivations were realised to: then they are not built here. Only their builders know
+    /// whether it is true
+    #[arg(long)]
+    pub trust_realisations: bool,
+}
+
+impl Trust {
+    pub const fn realisations(&self) -> Realisations {
+        if self.trust_realisations { Realisations::Trusted } else { Realisations::Ignored }
+    }
+}
+
+pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
+    let input = BufReader::with_capacity(1 << 17, std::io::stdin().lock());
+    let progress = Transfer::new(session, "took", None);
+    let trust = arguments.trust.realisations();
+    let store = session.store();
+    let taken = store.import_closure(input, trust, session.cancelled(), &|step| progress.show(&step));
+    progress.end();
+    report::print(session, &taken?, arguments.json)
+}
+
+impl From<ImportError> for Failure {
+    fn from(error: ImportError) -> Self {
+        match error {
+            ImportError::Store(error) => error.into(),
+            ImportError::Interrupted => Self::new(Kind::Interrupted, "interrupted"),
+            ImportError::Object { .. } | ImportError::Archive(_) => Self::new(Kind::Source, chain(&error))
+                .hint("what came whole before it was taken; send the stream again for the rest"),
+            error => Self::new(Kind::Source, chain(&error)),
+        }
+    }
+}
