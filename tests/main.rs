@@ -10,6 +10,7 @@ mod bootstrap;
 mod check;
 mod command;
 mod containers;
+mod graph;
 mod house;
 mod images;
 mod language;
@@ -31,6 +32,7 @@ fn main() -> std::process::ExitCode {
         check::tests(),
         command::tests(),
         containers::tests(),
+        graph::tests(),
         house::tests(),
         images::tests(),
         language::tests(),

@@ -75,3 +75,29 @@ pub fn realised(
     });
     Ok(Some(chosen.collect()))
 }
+
+/// The name before the version, which begins at the first dash that no letter follows, as in `builtins.parseDrvName`.
+pub fn without_version(name: &str) -> &str {
+    let dashes = name.match_indices('-').map(|(position, _)| position);
+    let is_end =
+        |&position: &usize| name[position + 1..].chars().next().is_some_and(|next| !next.is_alphabetic());
+    dashes.into_iter().find(is_end).map_or(name, |end| &name[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_version;
+
+    #[test]
+    fn a_version_begins_where_nix_says() {
+        for (name, expected) in [
+            ("hello-1.0", "hello"),
+            ("gcc-3.4.6-pass1", "gcc"),
+            ("tcc-musl", "tcc-musl"),
+            ("a-", "a-"),
+            ("7z", "7z"),
+        ] {
+            assert_eq!(without_version(name), expected);
+        }
+    }
+}

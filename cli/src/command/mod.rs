@@ -6,11 +6,13 @@ mod check;
 mod chosen;
 mod completions;
 mod develop;
+mod diff;
 mod doc;
 mod enter;
 mod eval;
 mod export;
 mod gc;
+mod graph;
 mod image;
 mod key;
 mod log;
@@ -87,6 +89,8 @@ enum Verb {
     Log(log::Arguments),
     PathInfo(path_info::Arguments),
     WhyDepends(why_depends::Arguments),
+    Graph(Box<graph::Arguments>),
+    Diff(Box<diff::Arguments>),
     Seeds(seeds::Arguments),
     Completions(completions::Arguments),
     Enter(enter::Arguments),
@@ -225,6 +229,8 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Verb::Store(arguments) => store::run(&general, &arguments),
         Verb::Log(arguments) => log::run(&Session::new(&general)?, &arguments),
         Verb::PathInfo(arguments) => path_info::run(&Session::new(&general)?, &arguments),
+        Verb::Graph(arguments) => graph::run(&Session::new(&general)?, &arguments),
+        Verb::Diff(arguments) => diff::run(&Session::new(&general)?, &arguments),
         Verb::WhyDepends(arguments) => why_depends::run(&Session::new(&general)?, &arguments),
         Verb::Seeds(arguments) => seeds::run(&Session::new(&general)?, &arguments),
         Verb::Completions(arguments) => completions::run(&arguments),

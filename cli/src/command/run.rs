@@ -52,8 +52,8 @@ fn main_program(chosen: &Chosen) -> Result<PathBuf, Failure> {
     let folder = chosen.location.join("bin");
     let named = chosen.package.as_ref().and_then(|package| package.main_program.as_deref());
     let own = match &chosen.package {
-        Some(package) => without_version(&package.name),
-        None => without_version(chosen.path.name()),
+        Some(package) => chosen::without_version(&package.name),
+        None => chosen::without_version(chosen.path.name()),
     };
     let name = named.unwrap_or(own);
     // A link of the object's may lead on below /sx/store, which isn't there yet, so links are taken for programs.
@@ -83,30 +83,4 @@ fn main_program(chosen: &Chosen) -> Result<PathBuf, Failure> {
 fn is_program(file: &Path) -> bool {
     std::fs::symlink_metadata(file)
         .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o100 != 0)
-}
-
-/// The name before the version, which begins at the first dash that no letter follows, as in `builtins.parseDrvName`.
-fn without_version(name: &str) -> &str {
-    let dashes = name.match_indices('-').map(|(position, _)| position);
-    let is_end =
-        |&position: &usize| name[position + 1..].chars().next().is_some_and(|next| !next.is_alphabetic());
-    dashes.into_iter().find(is_end).map_or(name, |end| &name[..end])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without_version;
-
-    #[test]
-    fn a_version_begins_where_nix_says() {
-        for (name, expected) in [
-            ("hello-1.0", "hello"),
-            ("gcc-3.4.6-pass1", "gcc"),
-            ("tcc-musl", "tcc-musl"),
-            ("a-", "a-"),
-            ("7z", "7z"),
-        ] {
-            assert_eq!(without_version(name), expected);
-        }
-    }
 }
