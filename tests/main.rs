@@ -10,6 +10,7 @@ mod bootstrap;
 mod check;
 mod command;
 mod containers;
+mod evaluation;
 mod graph;
 mod house;
 mod images;
@@ -33,6 +34,7 @@ fn main() -> std::process::ExitCode {
         command::tests(),
         containers::tests(),
         graph::tests(),
+        evaluation::tests(),
         house::tests(),
         images::tests(),
         language::tests(),

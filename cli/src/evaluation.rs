@@ -15,8 +15,8 @@ use std::sync::Arc;
 use sx_derivation::{Derivation, StorePath};
 use sx_evaluator::context::Element;
 use sx_evaluator::{
-    Colour, Depth, DerivationOutput, ErrorKind, EvaluationError, Evaluator, Options, Outcome, Trace, Value,
-    evaluate,
+    Colour, Depth, DerivationOutput, ErrorKind, EvaluationError, Evaluator, HostError, Options, Outcome,
+    Trace, Value, evaluate,
 };
 use sx_export::bill::Meta;
 
@@ -227,7 +227,8 @@ impl Session {
         work: impl for<'a> FnOnce(&Evaluator<'a>, Value<'a>, &[u8]) -> Outcome<'a, R> + Send,
     ) -> Result<(R, Derivations), Failure> {
         let path = target.attribute.as_deref().map(flake::attribute_path).transpose()?.unwrap_or_default();
-        let source = self.source(target)?;
+        let most_bytes = target.exploring.memory_limit_bytes();
+        let source = self.source(target, most_bytes)?;
         let (folder, tree) = match &source {
             Source::Flake(folder) => (folder.clone(), folder.clone()),
             Source::File(file) => {
@@ -237,23 +238,24 @@ impl Session {
             }
             Source::Text(_, _, folder) => (folder.clone(), flake::tree_around(folder)),
         };
-        let most_bytes = target.exploring.memory_limit_bytes();
         let host = TreeHost::new(self.store(), tree, self.progress(), most_bytes, keeping);
         let options = self.options(&target.exploring);
         let folder = folder.as_os_str().as_bytes();
-        let result = evaluate(&host, &options, |evaluator| {
-            let arguments = arguments(evaluator, target, folder)?;
-            let root = match &source {
-                Source::Flake(_) => evaluator.evaluate_text("flake outputs", flake::OUTPUTS, folder)?,
-                Source::File(file) => evaluator.evaluate_file(file.as_os_str().as_bytes())?,
-                Source::Text(name, text, _) => evaluator.evaluate_text(name, text, folder)?,
-            };
-            let path = match &source {
-                Source::Flake(_) => in_flake(evaluator, root, path)?,
-                _ => path,
-            };
-            let value = evaluator.select_path(root, &path, &arguments)?;
-            work(evaluator, value, folder)
+        let result = self.during_evaluation(|| {
+            evaluate(&host, &options, |evaluator| {
+                let arguments = arguments(evaluator, target, folder)?;
+                let root = match &source {
+                    Source::Flake(_) => evaluator.evaluate_text("flake outputs", flake::OUTPUTS, folder)?,
+                    Source::File(file) => evaluator.evaluate_file(file.as_os_str().as_bytes())?,
+                    Source::Text(name, text, _) => evaluator.evaluate_text(name, text, folder)?,
+                };
+                let path = match &source {
+                    Source::Flake(_) => in_flake(evaluator, root, path)?,
+                    _ => path,
+                };
+                let value = evaluator.select_path(root, &path, &arguments)?;
+                work(evaluator, value, folder)
+            })
         });
         let result = result.map_err(|error| explain(&error, &target.exploring))?;
         Ok((result, host.into_derivations()))
@@ -282,7 +284,7 @@ impl Session {
         }
     }
 
-    fn source(&self, target: &Target) -> Result<Source, Failure> {
+    fn source(&self, target: &Target, most_bytes: u64) -> Result<Source, Failure> {
         if let Some(text) = &target.expression {
             return Ok(Source::Text("--expr", text.clone(), flake::current_folder()?));
         }
@@ -295,9 +297,21 @@ impl Session {
                 .map_err(|error| Failure::io("find", &folder, &error));
         };
         if file.as_os_str() == "-" {
-            let mut text = String::new();
-            let read = std::io::stdin().read_to_string(&mut text);
-            read.map_err(|error| Failure::io("read", Path::new("standard input"), &error))?;
+            let mut bytes = Vec::new();
+            // It may take for ever, or have no end.
+            let read = || std::io::stdin().take(most_bytes.saturating_add(1)).read_to_end(&mut bytes);
+            self.during_evaluation(read)
+                .map_err(|error| Failure::io("read", Path::new("standard input"), &error))?;
+            if bytes.len() as u64 > most_bytes {
+                let most_mebibytes = most_bytes >> 20;
+                let error = HostError::TooLarge { most_mebibytes };
+                return Err(Failure::new(Kind::Expression, format!("cannot read standard input: {error}")));
+            }
+            let text = String::from_utf8(bytes).map_err(|error| {
+                let place = error.utf8_error().valid_up_to();
+                let message = format!("standard input is not UTF-8 at byte {place}");
+                Failure::new(Kind::Expression, message)
+            })?;
             return Ok(Source::Text("standard input", text, flake::current_folder()?));
         }
         let missing = |error: std::io::Error| {

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::io::{ErrorKind, Read};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use sx_derivation::store_path::STORE_FOLDER;
@@ -99,12 +100,19 @@ impl<'a> TreeHost<'a> {
 
 impl Host for TreeHost<'_> {
     fn read_file(&self, path: &BStr) -> Result<Vec<u8>, HostError> {
-        let file = std::fs::File::open(self.locate_target(path)?).map_err(failed)?;
-        let expected_bytes = file.metadata().map_err(failed)?.len();
+        // Opening a pipe would wait for someone who writes to it.
+        let flags = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
+        let file = std::fs::OpenOptions::new().read(true).custom_flags(flags).open(self.locate_target(path)?);
+        let file = file.map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
+        if kind(metadata.file_type()) == FileType::Unknown {
+            return Err(HostError::Special);
+        }
+        let expected_bytes = metadata.len();
         let mut bytes = Vec::new();
         if expected_bytes <= self.most_bytes {
             bytes.reserve_exact(usize::try_from(expected_bytes).unwrap_or_default());
-            // What isn't a regular file may have more than it says.
+            // It may grow meanwhile.
             file.take(self.most_bytes.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
         }
         if expected_bytes.max(bytes.len() as u64) > self.most_bytes {

@@ -41,7 +41,12 @@ pub struct Session {
     configuration: Configuration,
     progress: Progress,
     cancelled: Arc<AtomicBool>,
+    /// How many evaluations began and ended: odd during one.
+    evaluations: Arc<AtomicUsize>,
 }
+
+/// How long an evaluation may take to notice Ctrl-C before it is ended as it is; it leaves nothing behind that needs a farewell.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 impl Session {
     /// Reads the configuration, opens the store, and listens for Ctrl-C.
@@ -50,17 +55,28 @@ impl Session {
         let configuration = Configuration::read(&environment)?;
         let store = Store::open(&Self::store_folder(general)?)?;
         let progress = Progress::new(general.verbosity(), environment.text("TERM").as_deref());
-        let cancelled = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&cancelled);
+        let (cancelled, evaluations) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let (flag, current) = (Arc::clone(&cancelled), Arc::clone(&evaluations));
         let handler = move || {
             if flag.swap(true, Ordering::Relaxed) {
                 // Asked twice: builds die with this process, and the store needs no farewell.
                 std::process::exit(Kind::Interrupted.code().into());
             }
+            let begun = current.load(Ordering::Relaxed);
+            if begun % 2 == 1 {
+                // Most of an evaluation notices at once. Not a library that reads a long text, nor memory that is given back.
+                std::thread::sleep(PATIENCE);
+                if current.load(Ordering::Relaxed) == begun {
+                    let failure = Failure::new(Kind::Interrupted, "interrupted");
+                    // With nobody to read, there is nobody to tell.
+                    let _ = write!(std::io::stderr(), "{}", failure.render(crate::has_colour()));
+                    std::process::exit(Kind::Interrupted.code().into());
+                }
+            }
         };
         ctrlc::set_handler(handler)
             .map_err(|error| Failure::new(Kind::Host, format!("cannot listen for Ctrl-C: {error}")))?;
-        Ok(Self { store, environment, configuration, progress, cancelled })
+        Ok(Self { store, environment, configuration, progress, cancelled, evaluations })
     }
 
     /// The folder of the store that a session would open.
@@ -92,6 +108,14 @@ impl Session {
     /// The flag that ends everything.
     pub const fn cancelled(&self) -> &Arc<AtomicBool> {
         &self.cancelled
+    }
+
+    /// Does what Ctrl-C may end at any place.
+    pub fn during_evaluation<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.evaluations.fetch_add(1, Ordering::Relaxed);
+        let result = work();
+        self.evaluations.fetch_add(1, Ordering::Relaxed);
+        result
     }
 
     /// Realises what is wanted. Gives the store paths in the order asked for.

@@ -144,6 +144,9 @@ pub enum HostError {
         /// The limit.
         most_mebibytes: u64,
     },
+    /// What lies there has no content of its own.
+    #[error("it is a pipe, a socket or a device, expected a regular file")]
+    Special,
     /// The filter failed.
     #[error(transparent)]
     Filter(#[from] FilterFailed),

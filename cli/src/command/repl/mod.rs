@@ -80,7 +80,11 @@ impl<'a> Repl<'_, 'a> {
         }
         let mut text = String::new();
         loop {
-            match lines.next(text.is_empty())? {
+            let is_terminal = lines.is_terminal();
+            let mut next = || lines.next(text.is_empty());
+            // On a terminal Ctrl-C is a key; otherwise it ends the wait.
+            let input = if is_terminal { next() } else { self.session.during_evaluation(next) };
+            match input? {
                 Input::Line(line) => text += &line,
                 // What was begun is forgotten.
                 Input::Interrupted => {
