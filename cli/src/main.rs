@@ -15,6 +15,7 @@ mod host;
 mod image;
 mod progress;
 mod registry;
+mod relied;
 mod session;
 mod signing;
 mod substitution;

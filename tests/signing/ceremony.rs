@@ -205,3 +205,75 @@ pub fn older() -> Result<(), String> {
     has(&refused(&mut verify("one.json"))?, "is older than 2")?;
     output(&mut verify("two.json")).map(drop)
 }
+
+/// Someone points a tag back at an old image, which enough people signed when it was new.
+pub fn older_image() -> Result<(), String> {
+    let folder = scratch()?;
+    prepare(folder.path())?;
+    let registry = registry(folder.path(), "")?;
+    let images = format!("{}/sx", registry.name);
+    let scope = format!("packages = ['*']\nreleases = ['demo']\nimages = ['{images}']");
+    let signers = Signers::new(folder.path(), &scope)?;
+    let (first, third, fourth) = (
+        Machine { folder: folder.path(), name: "first" },
+        Machine { folder: folder.path(), name: "third" },
+        Machine { folder: folder.path(), name: "fourth" },
+    );
+    let tree = folder.path().join("tree");
+    // Nothing says its version.
+    let image = format!("{images}/second-1:latest");
+    let verify = |machine: &Machine<'_>| machine.sx(&["verify", &image, "--trust", &signers.trust]);
+    let mut digests = Vec::new();
+    for (serial, made) in [("1", "true"), ("2", "$b mkdir -p $out/share; echo more > $out/share/more")] {
+        flake(folder.path(), made)?;
+        let file = format!("../{serial}.json");
+        let make = [
+            "release",
+            "-q",
+            "pkgs.second",
+            "--name=demo",
+            "--serial",
+            serial,
+            "--images",
+            &images,
+            "--push",
+        ];
+        output(first.sx(&make).args(["-o", &file]).current_dir(&tree))?;
+        for key in [&signers.alice, &signers.bob] {
+            let reproduce = ["reproduce", "-q", &file, "--attach", "--key", key];
+            output(first.sx(&reproduce).current_dir(&tree))?;
+        }
+        let text = output(&mut verify(&third))?;
+        digests
+            .extend(text.split_once('@').map(|(_, rest)| rest.lines().next().unwrap_or_default().to_owned()));
+    }
+    let back = |digest: &str| {
+        let mut copy = Command::new("skopeo");
+        copy.args([
+            "--insecure-policy",
+            "copy",
+            "--quiet",
+            "--src-tls-verify=false",
+            "--dest-tls-verify=false",
+        ]);
+        copy.arg(format!("docker://{images}/second-1@{digest}")).arg(format!("docker://{image}"));
+        output(&mut copy)
+    };
+    back(&digests[0])?;
+    let expected = format!("release 2 of demo, which was relied on before, has {} by this name", digests[1]);
+    has(&refused(&mut verify(&third))?, &expected)?;
+    let mut pull = third.sx(&["pull", "-q", &image, "--require-quorum", "--trust", &signers.trust]);
+    has(&refused(&mut pull)?, &expected)?;
+    output(pull.arg("--allow-older"))?;
+    // Who relied on nothing yet can't know.
+    output(&mut verify(&fourth))?;
+    back(&digests[1])?;
+    output(&mut verify(&third))?;
+    // What can't be read any more is no reason to forget it.
+    let memory = folder.path().join("third/state/sx/releases/demo.json");
+    fs::write(&memory, "?").map_err(|error| error.to_string())?;
+    match output(&mut verify(&third)) {
+        Ok(_) => Err("a damaged memory was passed over".into()),
+        Err(text) => has(&text, "the release that was relied on last, is damaged"),
+    }
+}

@@ -75,7 +75,7 @@ impl Scene {
             return Err(format!("{what}: sx: {by_sx:?}, cosign: {by_cosign:?}"));
         }
         match output(&mut self.skopeo(&image)) {
-            // Debian leaves this form out of skopeo 1.9: with such a policy it accepts nothing, which is safe.
+            // Debian 12 leaves this form out: with such a policy its skopeo accepts nothing, which is safe.
             Err(text) if text.contains("sigstore disabled") => Ok(()),
             by_skopeo if by_skopeo.is_ok() == accepted => Ok(()),
             by_skopeo => Err(format!("{what}: skopeo: {by_skopeo:?}")),

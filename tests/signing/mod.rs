@@ -21,6 +21,11 @@ pub fn tests() -> Vec<Test> {
         test("signing::an_interrupted_reproduction_goes_on_where_it_ended", &[], ceremony::goes_on),
         test("signing::what_comes_out_otherwise_is_named_and_not_signed", &[], ceremony::otherwise),
         test("signing::an_older_release_is_noticed", &[], ceremony::older),
+        test(
+            "signing::an_older_image_of_a_release_is_noticed",
+            &["docker-registry", "skopeo"],
+            ceremony::older_image,
+        ),
         test("signing::attestations_go_out_and_come_back_and_count", &[], verbs::attestations),
         test("signing::what_enough_attested_is_taken_and_nothing_else", &[], substitution::quorum),
         test("signing::what_too_few_vouch_for_is_not_exported", &[], verbs::export),

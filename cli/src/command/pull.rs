@@ -1,9 +1,11 @@
 //! `sx pull`
 
+use super::release::Verifying;
+use super::verify::{Place, judge_image};
 use crate::failure::{Failure, Kind, chain};
 use crate::registry::RegistryArguments;
 use crate::session::Session;
-use crate::signing::{LookasideArguments, TrustArguments, Trusted, claim};
+use crate::signing::{LookasideArguments, TrustArguments, claim};
 use clap::Args;
 use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
@@ -37,6 +39,8 @@ pub struct Arguments {
     trust: TrustArguments,
     #[command(flatten)]
     lookaside: LookasideArguments,
+    #[command(flatten)]
+    verifying: Verifying,
 }
 
 pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
@@ -55,9 +59,19 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
     if let Some(trusted) = trusted {
         let name = format!("{}/{}:{}", address.registry, address.repository, address.tag);
         let claim = claim(&name, &pulled.manifest_digest.to_string())?;
-        let place = Some((&arguments.registry, &address));
-        let verdict = trusted.judge_image(session, &claim, arguments.lookaside.folder(), place)?;
-        Trusted::require(&verdict, &format!("`{name}@{}`", claim.digest()))?;
+        let place = Place {
+            lookaside: &arguments.lookaside,
+            registry: &arguments.registry,
+            address: &address,
+            verifying: &arguments.verifying,
+        };
+        let reports = judge_image(session, &trusted, &claim, &place)?;
+        let not_met: Vec<&str> =
+            reports.iter().filter(|report| !report.is_met).map(|report| report.text.as_str()).collect();
+        if !not_met.is_empty() {
+            let message = format!("not enough people vouch for the image\n{}", not_met.join("\n"));
+            return Err(Failure::new(Kind::No, message));
+        }
     }
     session.progress().tell(&format!("sx: pulled {}", pulled.manifest_digest));
     if arguments.store_paths {

@@ -5,6 +5,7 @@ use super::export::ImageArguments;
 use super::verify::{Report, judge};
 use crate::failure::{Failure, Kind};
 use crate::registry::RegistryArguments;
+use crate::relied::Relied;
 use crate::session::{CheckDepth, Session};
 use crate::signing::{LookasideArguments, RELEASES, Trusted, of, piece, read_file, title};
 use clap::Args;
@@ -13,7 +14,7 @@ use std::path::{Path, PathBuf};
 use sx_derivation::StorePath;
 use sx_export::Reference;
 use sx_registry::{Address, Piece};
-use sx_signing::release::{MAX_RELEASE_BYTES, ReleasedImage, ReleasedPackage, Seen};
+use sx_signing::release::{MAX_RELEASE_BYTES, ReleasedImage, ReleasedPackage};
 use sx_signing::{Finding, ImageClaim, Release, Verdict};
 
 /// Write a release file: what belongs to a release, for others to reproduce, compare and sign
@@ -48,11 +49,11 @@ pub struct Arguments {
 }
 
 /// How to verify a release.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct Verifying {
-    /// Accept a release that is older than one that was verified before
+    /// Accept a release, or an image of one, that is older than what was verified or signed before
     #[arg(long)]
-    allow_older: bool,
+    pub allow_older: bool,
 }
 
 pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
@@ -178,13 +179,9 @@ pub fn verify(
     registry: &RegistryArguments,
 ) -> Result<Vec<Report>, Failure> {
     let release = read(path)?;
-    let memory =
-        session.environment().state_folder().map(|folder| folder.join("releases").join(release.name()));
-    if let Some(seen) = memory.as_deref().and_then(remembered).filter(|_| !verifying.allow_older) {
-        release.check_after(&seen).map_err(|error| {
-            Failure::from(error)
-                .hint("someone offers an old release; `--allow-older` accepts it all the same")
-        })?;
+    let relied = session.relied();
+    if let Some(relied) = relied.as_ref().filter(|_| !verifying.allow_older) {
+        relied.check(&release)?;
     }
     let subject = format!("release {} of {}", release.serial(), release.name());
     let mut reports = vec![Report::new(subject, &verdict(&release, &signatures_beside(path)?, trusted))];
@@ -209,28 +206,10 @@ pub fn verify(
             reports.push(Report::new(subject, &verdict));
         }
     }
-    if let Some(memory) = memory.filter(|_| reports.iter().all(|report| report.is_met)) {
-        remember(&memory, &release.seen())?;
+    if let Some(relied) = relied.filter(|_| reports.iter().all(|report| report.is_met)) {
+        relied.remember(&release)?;
     }
     Ok(reports)
-}
-
-fn remembered(memory: &Path) -> Option<Seen> {
-    Seen::parse(&std::fs::read_to_string(memory).ok()?)
-}
-
-/// Remembers the newest release that was relied on.
-fn remember(memory: &Path, seen: &Seen) -> Result<(), Failure> {
-    if remembered(memory).is_some_and(|newest| newest.serial >= seen.serial) {
-        return Ok(());
-    }
-    let folder = memory.parent().unwrap_or(Path::new("/"));
-    let written = std::fs::create_dir_all(folder).and_then(|()| {
-        let new = memory.with_extension("new");
-        std::fs::write(&new, format!("{seen}\n"))?;
-        std::fs::rename(&new, memory)
-    });
-    written.map_err(|error| Failure::io("remember the release in", memory, &error))
 }
 
 /// A release file and its signatures as they are attached to an image.
@@ -242,20 +221,27 @@ pub fn pieces(release: &Release, signatures: &[(String, Vec<u8>)]) -> Vec<Piece>
     [first].into_iter().chain(signatures).collect()
 }
 
-/// Releases that are attached to an image, list it, and are signed by enough people: what they say of its package. Others
-/// are passed over, since anybody who may write to the repository can attach one.
+/// A release that is attached to an image, lists it, and is signed by enough people.
+pub struct Attached {
+    pub release: Release,
+    verdict: Verdict,
+    package: ReleasedPackage,
+}
+
+/// Releases that are attached to an image. Those that don't list it, or that too few signed, are passed over, since anybody who
+/// may write to the repository can attach one.
 pub fn attached(
     session: &Session,
     claim: &ImageClaim,
     trusted: &Trusted<'_>,
     registry: &RegistryArguments,
     address: &Address,
-) -> Result<Vec<Report>, Failure> {
+) -> Result<Vec<Attached>, Failure> {
     let digest = claim.digest().parse().map_err(sx_registry::RegistryError::from)?;
-    let attached =
+    let pieces =
         session.with_registry(registry, address, Vec::new(), |client| client.attached(digest, RELEASES))?;
     let mut releases: BTreeMap<Vec<u8>, Vec<(String, Vec<u8>)>> = BTreeMap::new();
-    for pieces in attached {
+    for pieces in pieces {
         let mut pieces = pieces.into_iter();
         let Some(first) = pieces.next() else { continue };
         let named = pieces.map(|piece| {
@@ -264,23 +250,64 @@ pub fn attached(
         });
         releases.entry(first.bytes).or_default().extend(named);
     }
-    let mut reports = Vec::new();
+    let mut attached = Vec::new();
     for (bytes, signatures) in releases {
         let Ok(release) = Release::decode(&bytes) else { continue };
         let verdict = verdict(&release, &signatures, trusted);
         let lists = |package: &&ReleasedPackage| {
             package.image.as_ref().is_some_and(|image| image.digest == claim.digest())
         };
-        let Some(package) = release.packages().iter().find(lists).filter(|_| verdict.is_met()) else {
-            continue;
-        };
-        if reports.is_empty() {
-            session.fetch_attestations(registry, address)?;
+        if let Some(package) = release.packages().iter().find(lists).cloned().filter(|_| verdict.is_met()) {
+            attached.push(Attached { release, verdict, package });
         }
-        reports.push(Report::new(format!("release {} of {}", release.serial(), release.name()), &verdict));
-        reports.push(judge(session, trusted, &package.statement)?);
+    }
+    Ok(attached)
+}
+
+/// What is to be said of the releases that an image is in: who signed them, who attested the package, as far as the trust
+/// file asks for that, and whether a newer release was relied on that has another image by this name.
+pub fn judge_attached(
+    session: &Session,
+    claim: &ImageClaim,
+    trusted: &Trusted<'_>,
+    relied: Option<&Relied>,
+    attached: &[Attached],
+) -> Result<Vec<Report>, Failure> {
+    let mut reports = Vec::new();
+    for Attached { release, verdict, package } in attached {
+        reports.push(Report::new(format!("release {} of {}", release.serial(), release.name()), verdict));
+        if trusted.trust.for_package(package.statement.package()).next().is_some() {
+            reports.push(judge(session, trusted, &package.statement)?);
+        }
+    }
+    for newest in relied.map(Relied::all).transpose()?.into_iter().flatten() {
+        let is_newer = |attached: &Attached| {
+            attached.release.name() == newest.name() && attached.release.serial() > newest.serial()
+        };
+        let images = newest.packages().iter().filter_map(|package| package.image.as_ref());
+        let other = { images }.find(|image| {
+            whole_name(&image.reference) == claim.name.to_string() && image.digest != claim.digest()
+        });
+        if let Some(other) = other.filter(|_| !attached.iter().any(is_newer)) {
+            let text = format!(
+                "release {} of {}, which was relied on before, has {} by this name, and no newer release has this one; \
+                 `--allow-older` accepts it all the same",
+                newest.serial(),
+                newest.name(),
+                other.digest
+            );
+            reports.push(Report::plain(format!("{}@{}", claim.name, claim.digest()), false, &text));
+        }
     }
     Ok(reports)
+}
+
+/// An image's name with its registry, as podman and skopeo complete it.
+pub fn whole_name(reference: &str) -> String {
+    match reference.parse::<Address>() {
+        Ok(_) => reference.to_owned(),
+        Err(_) => format!("docker.io/{reference}"),
+    }
 }
 
 /// The derivations that a package is built from, and what they came out as here.

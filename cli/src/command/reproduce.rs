@@ -34,6 +34,8 @@ pub struct Arguments {
     building: Building,
     #[command(flatten)]
     key: KeyArguments,
+    #[command(flatten)]
+    verifying: release::Verifying,
     /// Build everything down to the seed again, also what the store has already
     #[arg(long)]
     deep: bool,
@@ -72,6 +74,10 @@ struct PackageReport {
 
 pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
     let release = release::read(&arguments.release)?;
+    let relied = session.relied();
+    if let Some(relied) = relied.as_ref().filter(|_| !arguments.verifying.allow_older) {
+        relied.check(&release)?;
+    }
     let secret = arguments.key.secret(session)?;
     let mut packages = Vec::new();
     for package in release.packages() {
@@ -96,6 +102,10 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
     let is_equal = packages.iter().all(|package| package.verdict != "different");
     if is_equal {
         sign_release(session, arguments, &release, &secret)?;
+        // Signing is relying on it: a second release with this number isn't signed without a word.
+        if let Some(relied) = relied {
+            relied.remember(&release)?;
+        }
     }
     let report = Report { release: release.name().into(), serial: release.serial(), is_equal, packages };
     if arguments.json {
@@ -241,11 +251,7 @@ fn sign(
     let statement = &package.statement;
     let (file, bytes) = secret.attest(statement, now)?;
     if let Some(image) = &package.image {
-        let name = match image.reference.parse::<Address>() {
-            Ok(_) => image.reference.clone(),
-            // As podman and skopeo complete it.
-            Err(_) => format!("docker.io/{}", image.reference),
-        };
+        let name = release::whole_name(&image.reference);
         let claim = claim(&name, &image.digest)?;
         if let Some(folder) = arguments.lookaside.as_ref().filter(|_| !matches!(secret, Secret::Machine(_))) {
             let signature = secret.sign_image(&claim, now)?;

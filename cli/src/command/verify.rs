@@ -2,6 +2,7 @@
 
 use super::Target;
 use super::attest::claims_about;
+use crate::evaluation::Package;
 use crate::failure::{Failure, Kind};
 use crate::registry::RegistryArguments;
 use crate::session::Session;
@@ -11,11 +12,11 @@ use serde::Serialize;
 use std::path::Path;
 use sx_registry::Address;
 use sx_signing::attestations::Judgement;
-use sx_signing::{Finding, Statement, Verdict};
+use sx_signing::{Finding, ImageClaim, Statement, Verdict};
 
 /// Say whether enough people vouch for something, who is missing, and why a signature doesn't count
 ///
-/// WHAT is a store path or a package (by attestations), an image in a registry, an OCI archive or layout (by signatures of
+/// WHAT is a store path, a package or a set of packages (by attestations), an image in a registry, an OCI archive or layout (by signatures of
 /// images), or a release file (by signatures of it, and of all that it lists). The exit code is 1 if the quorum isn't met.
 #[derive(Debug, Args)]
 #[command(long_about)]
@@ -49,7 +50,7 @@ pub struct Report {
     /// Who says that it came out otherwise.
     pub dissent: Vec<DissentReport>,
     #[serde(skip)]
-    text: String,
+    pub text: String,
 }
 
 #[derive(Serialize)]
@@ -121,20 +122,56 @@ fn reports(session: &Session, arguments: &Arguments, trusted: &Trusted<'_>) -> R
     if text.contains('/') {
         let address: Address = text.parse()?;
         let claim = super::sign::read_claim(session, text, arguments.name.as_deref(), &arguments.registry)?;
-        let place = Some((&arguments.registry, &address));
-        let verdict = trusted.judge_image(session, &claim, arguments.lookaside.folder(), place)?;
-        let mut reports = vec![Report::new(format!("{}@{}", claim.name, claim.digest()), &verdict)];
-        reports.extend(super::release::attached(session, &claim, trusted, &arguments.registry, &address)?);
-        return Ok(reports);
+        let place = Place {
+            lookaside: &arguments.lookaside,
+            registry: &arguments.registry,
+            address: &address,
+            verifying: &arguments.release,
+        };
+        return judge_image(session, trusted, &claim, &place);
     }
     let target = Target { attribute: Some(text.into()), ..Target::default() };
-    let (package, _) = session.package(&target)?;
-    let realised = session.store().hold_realisation(&package.derivation, &package.output)?;
-    let object = realised.ok_or_else(|| {
-        Failure::new(Kind::Usage, format!("`{text}` is not realised, so there is nothing to vouch for"))
-            .hint(format!("`sx realise {text}` first"))
-    })?;
-    Ok(vec![judge_any(session, trusted, &claims_about(session, &object)?, text)?])
+    let (packages, _) = session.packages(&target, &[])?;
+    let judge = |(attribute, package): &(String, Package)| {
+        let realised = session.store().hold_realisation(&package.derivation, &package.output)?;
+        let object = realised.ok_or_else(|| {
+            let message = format!("`{attribute}` is not realised, so there is nothing to vouch for");
+            Failure::new(Kind::Usage, message).hint(format!("`sx realise {attribute}` first"))
+        })?;
+        judge_any(session, trusted, &claims_about(session, &object)?, attribute)
+    };
+    packages.iter().map(judge).collect()
+}
+
+/// An image in a registry, where its signatures are, and how to verify it.
+pub struct Place<'a> {
+    pub lookaside: &'a LookasideArguments,
+    pub registry: &'a RegistryArguments,
+    pub address: &'a Address,
+    pub verifying: &'a super::release::Verifying,
+}
+
+/// Judges an image in a registry by its own signatures and by the releases that are attached to it.
+pub fn judge_image(
+    session: &Session,
+    trusted: &Trusted<'_>,
+    claim: &ImageClaim,
+    place: &Place<'_>,
+) -> Result<Vec<Report>, Failure> {
+    let Place { lookaside, registry, address, verifying } = place;
+    let verdict = trusted.judge_image(session, claim, lookaside.folder(), Some((registry, address)))?;
+    let mut reports = vec![Report::new(format!("{}@{}", claim.name, claim.digest()), &verdict)];
+    let attached = super::release::attached(session, claim, trusted, registry, address)?;
+    if !attached.is_empty() {
+        session.fetch_attestations(registry, address)?;
+    }
+    let relied = session.relied();
+    let before = relied.as_ref().filter(|_| !verifying.allow_older);
+    reports.extend(super::release::judge_attached(session, claim, trusted, before, &attached)?);
+    if let Some(relied) = relied.filter(|_| reports.iter().all(|report| report.is_met)) {
+        attached.iter().try_for_each(|attached| relied.remember(&attached.release))?;
+    }
+    Ok(reports)
 }
 
 /// Judges claims of which one is enough: several derivations can have come out as one object.

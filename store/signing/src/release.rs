@@ -21,8 +21,7 @@
 use crate::scope::ImageName;
 use crate::statement::{Statement, StatementError};
 use serde::{Deserialize, Serialize};
-use std::fmt;
-use sx_derivation::{Digest, StorePath};
+use sx_derivation::StorePath;
 
 /// Longest release file.
 pub const MAX_RELEASE_BYTES: usize = 16 * 1024 * 1024;
@@ -63,15 +62,6 @@ pub struct ReleasedImage {
     /// Its name and tag, with a registry or without.
     pub reference: String,
     /// Digest of its manifest: `sha256:` and 64 digits.
-    pub digest: String,
-}
-
-/// The newest release of a name that somebody relied on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
-    /// Its number.
-    pub serial: u64,
-    /// Digest of its bytes, in hexadecimal.
     pub digest: String,
 }
 
@@ -253,18 +243,13 @@ impl Release {
         if release.encode() == bytes { Ok(release) } else { Err(ReleaseError::NotCanonical) }
     }
 
-    /// What to remember of it.
-    pub fn seen(&self) -> Seen {
-        Seen { serial: self.serial, digest: Digest::of(&self.encode()).to_hex() }
-    }
-
     /// Refuses an older release than one that was relied on, and another one with the same number.
-    pub fn check_after(&self, seen: &Seen) -> Result<(), ReleaseError> {
+    pub fn check_after(&self, newest: &Self) -> Result<(), ReleaseError> {
         let name = self.name.clone();
-        if self.serial < seen.serial {
-            return Err(ReleaseError::Older { name, found: self.serial, seen: seen.serial });
+        if self.serial < newest.serial {
+            return Err(ReleaseError::Older { name, found: self.serial, seen: newest.serial });
         }
-        if self.serial == seen.serial && self.seen() != *seen {
+        if self.serial == newest.serial && self != newest {
             return Err(ReleaseError::Other { name, serial: self.serial });
         }
         Ok(())
@@ -293,23 +278,10 @@ fn is_reference(text: &str) -> bool {
     ImageName::parse(text).is_ok() || ImageName::parse(&format!("localhost/{text}")).is_ok()
 }
 
-impl Seen {
-    /// Reads what [`fmt::Display`] wrote.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (serial, digest) = text.trim_end().split_once(' ')?;
-        Some(Self { serial: serial.parse().ok()?, digest: digest.into() })
-    }
-}
-
-impl fmt::Display for Seen {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {}", self.serial, self.digest)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sx_derivation::Digest;
 
     fn package(attribute: &str) -> ReleasedPackage {
         let derivation = StorePath::of_derivation("hello-1.0", b"Derive()").unwrap();
@@ -403,7 +375,7 @@ mod tests {
 
     #[test]
     fn going_back_is_noticed() {
-        let seen = Seen::parse(&release(2).seen().to_string()).unwrap();
+        let seen = release(2);
         assert!(release(2).check_after(&seen).is_ok() && release(3).check_after(&seen).is_ok());
         assert!(matches!(release(1).check_after(&seen), Err(ReleaseError::Older { found: 1, seen: 2, .. })));
         let other = Release::new("demo", 2, vec![package("pkgs.hello")]).unwrap();
