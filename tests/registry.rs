@@ -18,6 +18,7 @@ pub fn tests() -> Vec<Test> {
         test("registry::what_is_attached_is_listed_under_the_digest_s_tag", attached),
         test("registry::two_images_share_their_layers_in_a_pull", shared),
         test("registry::packages_come_out_of_an_image_into_another_store", store_paths),
+        test("registry::a_tag_that_leads_to_an_index_gives_tools_the_image", index),
         Test {
             name: "registry::a_certificate_of_a_given_authority_is_believed_and_no_other",
             requires: &["docker-registry", "openssl"],
@@ -235,6 +236,30 @@ fn shared() -> Result<(), String> {
     }
     let shown = output(&mut sx(["image", "show", &second]))?;
     if shown.contains("tcc2") && shown.contains("linux/amd64") { Ok(()) } else { Err(shown) }
+}
+
+fn index() -> Result<(), String> {
+    let folder = scratch()?;
+    let registry = registry(folder.path(), "")?;
+    let image = format!("{}/sx/hello:1", registry.name);
+    // The other way to push.
+    let plain = output(&mut sx(["export", "pkgs.hello", "--push", &image]))?;
+    let digest = pushed(&["pkgs.hello", "--index", "--to", &image])?;
+    if !plain.ends_with(&digest) {
+        return Err(format!("the image is {digest} below an index, and without one `{plain}`"));
+    }
+    let tagged = format!("docker://{image}");
+    let raw = output(skopeo(folder.path()).args(["inspect", "--raw", "--tls-verify=false", &tagged]))?;
+    if !raw.contains(r#""manifests""#) || !raw.contains(&digest) || !raw.contains(r#""os":"linux""#) {
+        return Err(raw);
+    }
+    let copy = ["copy", "--quiet", "--preserve-digests", "--src-tls-verify=false", &tagged, "oci:copy:x"];
+    output(skopeo(folder.path()).args(copy))?;
+    let shown = output(skopeo(folder.path()).args(["inspect", "--format={{.Digest}}", "oci:copy:x"]))?;
+    same(&shown, &digest, "the image that skopeo chose")?;
+    let shown = output(&mut sx(["image", "show", "--json", &image]))?;
+    let report: serde_json::Value = serde_json::from_str(&shown).map_err(|error| error.to_string())?;
+    same(report["manifestDigest"].as_str().unwrap_or_default(), &digest, "the image that sx chose")
 }
 
 /// What one store pushed, another takes in as what it is.

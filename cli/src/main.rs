@@ -20,6 +20,7 @@ mod session;
 mod signing;
 mod substitution;
 mod terminal;
+mod transfer;
 
 use clap::Parser;
 use std::io::{IsTerminal, Write};

@@ -65,6 +65,14 @@ impl Progress {
         }
     }
 
+    /// A line of the live display, for who has something to count; nothing where the display isn't live.
+    pub fn line(&self) -> Option<ProgressBar> {
+        let line = self.live.as_ref()?.add(ProgressBar::no_length());
+        line.set_style(style("{spinner} {wide_msg} {elapsed}"));
+        line.enable_steady_tick(Duration::from_millis(120));
+        Some(line)
+    }
+
     /// Shows how much of something is there, where that is worth a line of its own.
     pub fn amount(&self, derivation: &StorePath, text: &str) {
         if let Some(bar) = self.lock().running.get(derivation).and_then(|running| running.bar.as_ref()) {
@@ -203,6 +211,7 @@ mod tests {
     #[test]
     fn every_template_is_valid() {
         style("{spinner} {pos}/{len} realised, {elapsed}");
+        style("{spinner} {wide_msg} {elapsed}");
         style("  {prefix:.bold} {elapsed} {wide_msg:.dim}");
         style("{spinner} {wide_msg}");
     }

@@ -2,10 +2,11 @@
 
 use crate::failure::{Failure, Kind, chain};
 use crate::session::Session;
+use crate::transfer::Transfer;
 use clap::Args;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use sx_registry::{Address, Client, CredentialFiles, Event, Insecure, Options, RegistryError};
+use sx_registry::{Address, Client, CredentialFiles, Insecure, Options, RegistryError};
 
 /// Options of every verb that talks to a registry.
 #[derive(Debug, Args)]
@@ -70,15 +71,8 @@ impl Session {
             attempts: arguments.attempts,
             mount_from,
         };
-        let show = |event: Event| {
-            let (verb, digest, size) = match event {
-                Event::Begun { digest, size } => ("moving", digest, format!(", {size} bytes")),
-                Event::Finished { digest } => ("moved", digest, String::new()),
-                Event::Present { digest } => ("already there:", digest, String::new()),
-                Event::Moved { digest, bytes } => ("moving", digest, format!(", {bytes} bytes so far")),
-            };
-            self.progress().tell(&format!("sx: {verb} {}{size}", &digest.digits()[..12]));
-        };
+        let transfer = Transfer::new(self.progress());
+        let show = |event| transfer.show(event);
         let client = Client::new(address.clone(), options, &show, self.cancelled())?;
         Ok(work(&client)?)
     }

@@ -35,7 +35,7 @@ mod store;
 mod verify;
 mod why_depends;
 
-pub use quantity::bytes;
+pub use quantity::{bytes, show_bytes};
 
 use crate::evaluation::Exploring;
 use crate::failure::Failure;

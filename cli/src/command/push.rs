@@ -6,7 +6,7 @@ use crate::registry::RegistryArguments;
 use crate::session::Session;
 use clap::Args;
 use sx_export::Reference;
-use sx_registry::Address;
+use sx_registry::{Address, Tagged};
 
 /// Send an image of packages to a registry, as far as it isn't there
 #[derive(Debug, Args)]
@@ -26,6 +26,9 @@ pub struct Sending {
     /// Repository of the same registry that layers may be taken from; may be given several times
     #[arg(long, value_name = "NAME")]
     mount_from: Vec<String>,
+    /// Let the tag lead to an index that says the image's platform, as images of several platforms have one
+    #[arg(long)]
+    index: bool,
     #[command(flatten)]
     registry: RegistryArguments,
 }
@@ -45,7 +48,9 @@ pub fn send(session: &Session, image: &ImageArguments, to: &str, sending: &Sendi
     let folder = session.store().new_build_folder()?;
     let report = export.write(&folder)?;
     let mounts = sending.mount_from.clone();
-    let pushed = session.with_registry(&sending.registry, &address, mounts, |client| client.push(&folder));
+    let tagged = if sending.index { Tagged::Index } else { Tagged::Manifest };
+    let pushed =
+        session.with_registry(&sending.registry, &address, mounts, |client| client.push(&folder, tagged));
     // Only a temporary copy; what can't be deleted now is deleted with the store.
     let _ = sx_store::object::remove(&folder);
     let pushed = pushed?;

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use sx_derivation::StorePath;
 use sx_export::Reference;
-use sx_registry::{Address, Piece};
+use sx_registry::{Address, Piece, Tagged};
 use sx_signing::release::{MAX_RELEASE_BYTES, ReleasedImage, ReleasedPackage};
 use sx_signing::{Finding, ImageClaim, Release, Verdict};
 
@@ -63,7 +63,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
         if let Some(image) = made.package.image.as_ref().filter(|_| arguments.push) {
             let address: Address = image.reference.parse()?;
             session.with_registry(&arguments.registry, &address, Vec::new(), |client| {
-                client.push(&made.layout.0)
+                client.push(&made.layout.0, Tagged::Manifest)
             })?;
         }
         packages.push(made.package);

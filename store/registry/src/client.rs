@@ -6,7 +6,7 @@ use crate::credentials::Credentials;
 use crate::error::RegistryError;
 use serde::Deserialize;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,6 +44,13 @@ pub struct Options {
 /// What a push or pull does, for a display. Events of several blobs are interleaved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
+    /// So many blobs will be looked at.
+    Planned {
+        /// How many.
+        blobs: usize,
+        /// Sum of their lengths in bytes.
+        bytes: u64,
+    },
     /// A blob is about to be transferred.
     Begun {
         /// Which.
@@ -86,7 +93,36 @@ pub struct Client<'a> {
 pub(crate) enum Content<'a> {
     None,
     Bytes(&'a [u8]),
-    File(&'a Path),
+    /// What a blob's file has from there on, in bytes.
+    File {
+        path: &'a Path,
+        digest: Sha256Digest,
+        from: u64,
+    },
+}
+
+/// Tells of every so many bytes that are read from a file.
+struct Told<'a> {
+    file: File,
+    digest: Sha256Digest,
+    position: u64,
+    told: u64,
+    events: &'a (dyn Fn(Event) + Sync),
+}
+
+/// How much comes between two events of a blob, in bytes.
+pub(crate) const TOLD_EVERY: u64 = 1 << 20;
+
+impl Read for Told<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.position += read as u64;
+        if self.position - self.told >= TOLD_EVERY {
+            self.told = self.position;
+            (self.events)(Event::Moved { digest: self.digest, bytes: self.position });
+        }
+        Ok(read)
+    }
 }
 
 #[derive(Deserialize)]
@@ -138,11 +174,24 @@ impl<'a> Client<'a> {
         headers: &[(&str, &str)],
         content: &Content<'_>,
     ) -> Result<Response<Body>, RegistryError> {
+        self.send_attempts(action, method, url, headers, content, self.options.attempts)
+    }
+
+    /// Does what [`Client::send`] does, with so many attempts.
+    pub(crate) fn send_attempts(
+        &self,
+        action: &'static str,
+        method: &str,
+        url: &str,
+        headers: &[(&str, &str)],
+        content: &Content<'_>,
+        attempts: u32,
+    ) -> Result<Response<Body>, RegistryError> {
         let (mut attempt, mut asked) = (1, false);
         loop {
             self.check()?;
             let answer = self.once(method, url, headers, content)?;
-            let is_last = attempt >= self.options.attempts;
+            let is_last = attempt >= attempts;
             match answer {
                 Ok(mut response) if response.status().as_u16() == 401 && !asked && self.is_ours(url) => {
                     asked = true;
@@ -192,11 +241,17 @@ impl<'a> Client<'a> {
             Content::Bytes(bytes) => {
                 (Some(bytes.len() as u64), SendBody::from_owned_reader(std::io::Cursor::new(bytes.to_vec())))
             }
-            Content::File(path) => {
+            &Content::File { path, digest, from } => {
                 let failed = |source| RegistryError::File { path: path.into(), source };
-                let file = File::open(path).map_err(failed)?;
-                let length = file.metadata().map_err(failed)?.len();
-                (Some(length), SendBody::from_owned_reader(file))
+                let mut file = File::open(path).map_err(failed)?;
+                let length = file.metadata().map_err(failed)?.len().saturating_sub(from);
+                file.seek(SeekFrom::Start(from)).map_err(failed)?;
+                let mut told = Told { file, digest, position: from, told: from, events: self.events };
+                let request = request.header("content-length", length);
+                return Ok(match request.body(SendBody::from_reader(&mut told)) {
+                    Ok(request) => self.agent.run(request),
+                    Err(error) => Err(error.into()),
+                });
             }
         };
         if let Some(length) = length {
@@ -328,7 +383,7 @@ fn text(response: &mut Response<Body>) -> Option<String> {
 }
 
 /// Answers that may be others next time.
-fn is_trouble(status: u16) -> bool {
+pub(crate) fn is_trouble(status: u16) -> bool {
     matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
 }
 

@@ -23,4 +23,4 @@ pub use client::{Client, Event, Options};
 pub use credentials::{CredentialFiles, Credentials};
 pub use error::RegistryError;
 pub use pull::Pulled;
-pub use push::Pushed;
+pub use push::{Pushed, Tagged};

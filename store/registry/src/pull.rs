@@ -3,8 +3,9 @@
 //! A blob is received into `blobs/sha256/.<digits>.partial`; what an earlier run received is kept and gone on with.
 //! It gets its name when its length and digest are the manifest's.
 
-use crate::client::{Client, Content, Event, expect, read};
+use crate::client::{Client, Content, Event, TOLD_EVERY, expect, read};
 use crate::error::RegistryError;
+use crate::push::PROGRESS;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -16,8 +17,6 @@ use sx_export::manifest::{ACCEPTED, Blob, Document, MAX_DOCUMENT_BYTES, Manifest
 
 /// Bytes that are received at once.
 const BUFFER: usize = 1 << 16;
-/// How much comes between two events of a blob, in bytes.
-const SHOWN_EVERY: u64 = 1 << 20;
 
 /// An image that was pulled.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +48,8 @@ impl Client<'_> {
         let names: BTreeSet<String> = wanted.keys().chain([&digest]).map(Sha256Digest::digits).collect();
         let size_bytes = wanted.values().map(|blob| blob.size).sum::<u64>() + bytes.len() as u64;
         let queue: Vec<&Blob> = wanted.into_values().collect();
+        let bytes_planned = queue.iter().map(|blob| blob.size).sum();
+        (self.events)(Event::Planned { blobs: queue.len(), bytes: bytes_planned });
         self.each(queue, |blob| self.blob(blob, &blobs))?;
         remove_others(&blobs, &names)?;
         write(&blobs.join(digest.digits()), &bytes)?;
@@ -154,6 +155,9 @@ impl Client<'_> {
                 Err(Interruption::Final(error)) => return Err(error),
                 Err(Interruption::Broken(error)) if attempt >= self.options.attempts => return Err(error),
                 Err(Interruption::Broken(_)) => {
+                    if fs::metadata(&partial).map_or(0, |found| found.len()) >= begun_with + PROGRESS {
+                        attempt = 1;
+                    }
                     self.wait(attempt)?;
                     attempt += 1;
                 }
@@ -208,7 +212,7 @@ impl Client<'_> {
                 return Err(self.mismatch(url, found, format!("{} bytes", blob.size)).into());
             }
             file.write_all(&buffer[..received]).map_err(file_failed)?;
-            if there - shown >= SHOWN_EVERY {
+            if there - shown >= TOLD_EVERY {
                 shown = there;
                 (self.events)(Event::Moved { digest: blob.digest, bytes: there });
             }

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use sx_export::Sha256Digest;
-use sx_registry::{Client, Credentials, Insecure, Options, Pulled, RegistryError};
+use sx_registry::{Client, Credentials, Insecure, Options, Pulled, RegistryError, Tagged};
 
 /// What a request was.
 #[derive(Clone, Debug)]
@@ -326,7 +326,7 @@ fn an_upload_elsewhere_gets_no_proof_of_who_sends() {
     let cancelled = AtomicBool::new(false);
     let options = Options { credentials, ..options() };
     let client = Client::new(format!("{name}/c:2").parse().unwrap(), options, &|_| (), &cancelled).unwrap();
-    let pushed = client.push(folder.path()).unwrap();
+    let pushed = client.push(folder.path(), Tagged::Manifest).unwrap();
     assert_eq!(pushed.sent, 2);
     let stored = stored.lock().unwrap();
     assert!(stored.iter().any(|asked| asked.body == b"a layer"));
