@@ -103,6 +103,13 @@ pub fn busybox() -> Result<PathBuf, String> {
     realised("bootstrap.busybox").map(|folder| folder.join("bin/busybox"))
 }
 
+/// Lets `sx` look for sources in the folder that `SX_TESTS_SOURCES` names, before it fetches them.
+pub fn add_sources(command: &mut Command) {
+    if let Some(folder) = std::env::var_os("SX_TESTS_SOURCES") {
+        command.arg("--source-folder").arg(folder);
+    }
+}
+
 /// TinyCC's source, unpacked.
 pub fn tinycc_source() -> Result<PathBuf, String> {
     realised("bootstrap.tinycc.source")

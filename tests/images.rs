@@ -1,7 +1,7 @@
 //! Images of every kind in the hands of other people's tools: merged roots, images of the language, each format.
 
 use crate::containers::{is_root, limits, podman, same, scratch, skopeo};
-use crate::harness::{Test, output, repository, sx};
+use crate::harness::{Test, add_sources, output, repository, sx};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -21,7 +21,7 @@ pub fn tests() -> Vec<Test> {
             containerfile as fn() -> _,
         ),
         test(
-            "images::a_containerfile_has_a_shell_a_compiler_and_a_c_library_of_ours",
+            "images::a_containerfile_has_a_shell_a_compiler_and_binutils_of_ours",
             buildah,
             shell_and_compiler,
         ),
@@ -34,6 +34,7 @@ pub fn tests() -> Vec<Test> {
         test("images::an_image_of_the_language_has_its_users_and_files", &["skopeo", "umoci"], language),
         test("images::several_packages_share_an_image", &["tar"], several_packages),
         test("images::a_second_image_needs_only_what_the_first_lacks", &[], shared_layers),
+        test("images::a_package_for_another_platform_becomes_no_image", &[], other_platform),
     ]
 }
 
@@ -116,13 +117,14 @@ pub fn buildah(storage: &Path) -> Command {
     build
 }
 
-/// `FROM` our busybox, a compiler and a C library copied in, compiled by a shell's command, copied into nothing.
+/// `FROM` our busybox, our compiler and binutils copied in, compiled and archived by a shell's command, copied into nothing.
 fn shell_and_compiler() -> Result<(), String> {
     let folder = scratch()?;
     let place = |name: &str| folder.path().join(name);
-    for (package, name) in [("busybox", "busybox"), ("tinycc-musl-pass3", "tcc")] {
-        let mut export = sx(["export", &format!("bootstrap.{package}")]);
+    for (package, name) in [("busybox", "busybox"), ("gcc-3-pass1", "gcc"), ("binutils", "binutils")] {
+        let mut export = sx(["export", &format!("bootstrap.{package}"), "--compression=none"]);
         export.arg(format!("--reference=test/{name}")).arg("--output").arg(place(&format!("{name}.tar")));
+        add_sources(&mut export);
         output(&mut export)?;
     }
     let context = place("context");
@@ -133,15 +135,16 @@ fn shell_and_compiler() -> Result<(), String> {
     write(
         "Containerfile",
         r#"FROM test/busybox AS build
-COPY --from=test/tcc / /
+COPY --from=test/gcc / /
+COPY --from=test/binutils / /
 COPY hello.c /
-RUN tcc -static -o /hello /hello.c && ls -l /hello
+RUN gcc -c hello.c && ar rcs libhello.a hello.o && gcc -static -o hello libhello.a && strip hello && readelf -h hello
 FROM scratch
 COPY --from=build /hello /hello
 ENTRYPOINT ["/hello"]
 "#,
     )?;
-    same(&built(&folder, &["busybox.tar", "tcc.tar"])?, "From a shell", "the program")
+    same(&built(&folder, &["busybox.tar", "gcc.tar", "binutils.tar"])?, "From a shell", "the program")
 }
 
 /// What is attached is in nobody's way, and is the same each time.
@@ -228,8 +231,8 @@ fn web() -> Result<(), String> {
                 name = "test/web"; contents = [ pkgs.hello ];
                 users.web = { uid = 1000; home = "/srv"; };
                 certificates = [ ./authority.pem ];
-                files."/usr/share/zoneinfo/Europe/Vienna".source = "${./Vienna}";
-                files."/etc/localtime".link = "/usr/share/zoneinfo/Europe/Vienna";
+                timeZones."Europe/Vienna" = ./Vienna;
+                timeZone = "Europe/Vienna";
                 files."/etc/web.conf" = { text = "port = 80\n"; mode = "0600"; uid = 1000; gid = 1000; };
                 config = { entrypoint = [ pkgs.hello ]; user = "web"; exposedPorts = [ "80" ]; volumes = [ "/srv" ]; };
             };
@@ -253,6 +256,23 @@ fn web() -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// The platform in a manifest is the one that the package names.
+fn other_platform() -> Result<(), String> {
+    let folder = scratch()?;
+    let package = |platforms: &str| format!("pkgs.hello // {{ meta.platforms = [ {platforms} ]; }}");
+    for platforms in [r#""aarch64-linux" "riscv64-linux""#, r#""x86_64-darwin""#] {
+        match exported(&package(platforms), &[], &folder.path().join("other.tar")) {
+            Err(text) if text.contains("expected x86_64-linux in its `meta.platforms`") => {}
+            found => return Err(format!("{platforms}: {found:?}")),
+        }
+    }
+    let file = folder.path().join("image.tar");
+    exported(&package(r#""aarch64-linux" "x86_64-linux""#), &[], &file)?;
+    let shown = output(sx(["image", "show", "--json"]).arg(&file))?;
+    let report: serde_json::Value = serde_json::from_str(&shown).map_err(|error| error.to_string())?;
+    same(report["platform"].as_str().unwrap_or_default(), "linux/amd64", "the platform")
 }
 
 fn docker_archive_alone() -> Result<(), String> {

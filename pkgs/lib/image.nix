@@ -11,6 +11,8 @@
 #                  A user's home, unless it is /, is made and given to them.
 #   groups         by name: a gid; each user's own group is there already
 #   certificates   PEM files that programs are to trust, as paths
+#   timeZones      by name, such as "Europe/Vienna": a compiled time zone as a path; they come to /usr/share/zoneinfo
+#   timeZone       the name of that among them which is local time
 {
   name,
   tag ? null,
@@ -21,6 +23,8 @@
   users ? { },
   groups ? { },
   certificates ? [ ],
+  timeZones ? { },
+  timeZone ? null,
 }:
 let
   inherit (builtins)
@@ -107,6 +111,21 @@ let
         "/etc/ssl/certs/ca-certificates.crt".text = concatStringsSep "" (map readFile certificates);
       };
 
+  zones = listToAttrs (
+    map (zone: {
+      name = "/usr/share/zoneinfo/${zone}";
+      value.source = "${timeZones.${zone}}";
+    }) (attrNames timeZones)
+  );
+
+  localTime =
+    if timeZone == null then
+      { }
+    else if timeZones ? ${timeZone} then
+      { "/etc/localtime".link = "/usr/share/zoneinfo/${timeZone}"; }
+    else
+      throw "timeZone is `${timeZone}`, which timeZones doesn't have; expected one of: ${concatStringsSep ", " (attrNames timeZones)}";
+
   given = listToAttrs (
     map (path: {
       name = path;
@@ -125,6 +144,6 @@ in
   type = "image";
   inherit name layout config;
   contents = map package contents;
-  files = accounts // trusted // given;
+  files = accounts // trusted // zones // localTime // given;
 }
 // (if tag == null then { } else { inherit tag; })

@@ -78,9 +78,7 @@ pub fn tests() -> Vec<Test> {
 fn realise() -> Command {
     let mut command = harness::sx(["realise", "--quiet"]);
     command.current_dir(harness::repository());
-    if let Some(folder) = std::env::var_os("SX_TESTS_SOURCES") {
-        command.arg("--source-folder").arg(folder);
-    }
+    harness::add_sources(&mut command);
     command
 }
 
