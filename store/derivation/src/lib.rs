@@ -18,6 +18,7 @@
 pub mod derivation;
 pub mod digest;
 pub mod hash;
+pub mod in_toto;
 pub mod store_path;
 pub mod tree;
 

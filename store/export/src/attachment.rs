@@ -26,7 +26,7 @@ impl Document {
         match self {
             Self::CycloneDx => "application/vnd.cyclonedx+json",
             Self::Spdx => "application/spdx+json",
-            Self::Provenance => "application/vnd.in-toto+json",
+            Self::Provenance => sx_derivation::in_toto::MEDIA_TYPE,
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::export::{Compression, Layout};
 use crate::reference::Reference;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use sx_derivation::in_toto::STATEMENT_TYPE;
 
 /// The statement's predicate, as its attachment says.
 pub(crate) const PREDICATE_TYPE: &str = "https://slsa.dev/provenance/v1";
@@ -125,7 +126,7 @@ pub(crate) fn document(
         Resource { uri, annotations, ..resource(&material.name, material.algorithm, &material.digest) }
     });
     json(&Statement {
-        kind: "https://in-toto.io/Statement/v1",
+        kind: STATEMENT_TYPE,
         subject: [resource(&reference.to_string(), "sha256", &manifest.digits())],
         predicate_type: PREDICATE_TYPE,
         predicate: Predicate {

@@ -22,9 +22,9 @@ use sx_derivation::store_path::{StorePathError, check_name};
 /// Longest encoded statement: three names of a file's length, and the frame.
 pub const MAX_STATEMENT_BYTES: usize = 2048;
 /// What is signed with machines' keys says so, as in-toto asks for.
-pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
+pub const PAYLOAD_TYPE: &str = sx_derivation::in_toto::MEDIA_TYPE;
 
-const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
+const STATEMENT_TYPE: &str = sx_derivation::in_toto::STATEMENT_TYPE;
 const PREDICATE_TYPE: &str = "urn:sx:realisation:v1";
 
 /// One claim: output `output` of `derivation` was `content`.
