@@ -3,7 +3,7 @@
 
 use crate::object;
 use crate::scan::Wanted;
-use crate::store::{Store, StoreError, digest_text, digest_texts};
+use crate::store::{Store, StoreError, digest_texts};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use sx_derivation::StorePath;
@@ -39,7 +39,8 @@ impl Store {
         let texts = digest_texts(paths);
         let mut references = BTreeMap::new();
         for path in paths {
-            let contents = object::read(&folder.join(path.base_name()), &wanted(path, &texts), None);
+            let contents =
+                object::read(&folder.join(path.base_name()), &Wanted::of(path, texts.keys().copied()), None);
             let contents = contents.map_err(StoreError::from)?;
             let found: BTreeSet<StorePath> =
                 contents.references.keys().map(|text| texts[text].clone()).collect();
@@ -65,7 +66,11 @@ impl Store {
                 continue;
             }
             if !self.hold(path)? {
-                let new = self.copy_in(&folder.join(path.base_name()), &wanted(path, &texts), None)?;
+                let new = self.copy_in(
+                    &folder.join(path.base_name()),
+                    &Wanted::of(path, texts.keys().copied()),
+                    None,
+                )?;
                 let found = self.commit(new, path.name(), references[path].clone(), &[], &[])?;
                 if found != *path {
                     return Err(ImportError::Other { path: path.clone(), found });
@@ -75,10 +80,4 @@ impl Store {
         }
         Ok(roots)
     }
-}
-
-fn wanted(path: &StorePath, texts: &BTreeMap<crate::scan::DigestText, &StorePath>) -> Wanted {
-    let own = digest_text(path);
-    let references = texts.keys().filter(|text| **text != own).copied().collect();
-    Wanted { references, own: Some(own), ..Wanted::default() }
 }

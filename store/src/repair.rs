@@ -7,7 +7,7 @@ use crate::object;
 use crate::realise::{Event, Failure, Realiser};
 use crate::root::{Held, entries};
 use crate::scan::Wanted;
-use crate::store::{Store, StoreError, digest_text, digest_texts};
+use crate::store::{Store, StoreError, digest_texts};
 use crate::verify::Damage;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -102,9 +102,7 @@ impl Store {
         let texts = digest_texts(known);
         let mut objects = BTreeMap::new();
         for path in paths {
-            let mut wanted = Wanted { references: texts.keys().copied().collect(), ..Wanted::default() };
-            wanted.references.remove(&digest_text(path));
-            wanted.own = Some(digest_text(path));
+            let wanted = Wanted::of(path, texts.keys().copied());
             let Ok(contents) = object::read(&self.location(path), &wanted, None) else { continue };
             let references: BTreeSet<StorePath> =
                 contents.references.keys().map(|text| texts[text].clone()).collect();
@@ -146,7 +144,7 @@ impl Store {
         if std::fs::symlink_metadata(copy).is_err() {
             return Ok(());
         }
-        let wanted = Wanted { own: Some(digest_text(path)), ..Wanted::default() };
+        let wanted = Wanted::of(path, []);
         let new = self.copy_in(copy, &wanted, None)?;
         if new.contents().tree == object.tree {
             self.move_in(&new, path)?;

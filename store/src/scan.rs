@@ -3,7 +3,9 @@
 //! A reference is a mention of a store path's digest, 52 digits of base32, wherever it stands: a file that mentions
 //! an input may need it, a file that doesn't can't.
 
+use crate::store::digest_text;
 use std::collections::{BTreeMap, BTreeSet};
+use sx_derivation::StorePath;
 use sx_derivation::digest::TEXT_LENGTH;
 
 /// The text form of a store path's digest.
@@ -18,6 +20,15 @@ pub struct Wanted {
     pub replacements: BTreeMap<DigestText, DigestText>,
     /// The digest under which the object itself was built.
     pub own: Option<DigestText>,
+}
+
+impl Wanted {
+    /// What is looked for in an object that is called `path` already: itself, and those of `others` that are others.
+    pub(crate) fn of(path: &StorePath, others: impl IntoIterator<Item = DigestText>) -> Self {
+        let own = digest_text(path);
+        let references = others.into_iter().filter(|text| *text != own).collect();
+        Self { references, own: Some(own), ..Self::default() }
+    }
 }
 
 /// What was found, summed over all that was scanned.

@@ -299,9 +299,7 @@ impl Store {
     fn copy_verified(&self, path: StorePath, copies: &Copies) -> Result<Waiting, TakeError> {
         let refused = |error| Err(TakeError::Copy(Box::new(error)));
         let Some(place) = copies.places.get(&path) else { return refused(CopyError::Missing(path)) };
-        let own = digest_text(&path);
-        let mut wanted = Wanted { own: Some(own), ..Wanted::default() };
-        wanted.references = copies.texts.keys().filter(|text| **text != own).copied().collect();
+        let wanted = Wanted::of(&path, copies.texts.keys().copied());
         let new = match self.copy_in(place, &wanted, None) {
             Ok(new) => new,
             // That is this store's fault, not the copy's.

@@ -11,7 +11,7 @@ use crate::inspect::inspect;
 use crate::object;
 use crate::root::entries;
 use crate::scan::Wanted;
-use crate::store::{Store, StoreError, digest_text};
+use crate::store::{Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -201,7 +201,7 @@ impl Store {
             damage.push(Damage::Length { path: path.clone(), expected, found });
         }
         if depth == Depth::Contents {
-            let wanted = Wanted { own: Some(digest_text(path)), ..Wanted::default() };
+            let wanted = Wanted::of(path, []);
             let expected = row.tree.as_slice().try_into().map_or(Digest::of(b""), Digest::from_bytes);
             match object::read(&location, &wanted, None) {
                 Ok(contents) if contents.tree == expected => {}

@@ -3,7 +3,7 @@
 use super::import::ImportError;
 use super::{Progress, Realisations, Sayings, Taken};
 use crate::scan::Wanted;
-use crate::store::{Store, StoreError, digest_text};
+use crate::store::{Store, StoreError};
 use std::sync::atomic::{AtomicBool, Ordering};
 use sx_derivation::StorePath;
 
@@ -50,7 +50,7 @@ impl Store {
                 continue;
             }
             let object = self.database().object(path).map_err(StoreError::from)?.ok_or_else(missing)?;
-            let wanted = Wanted { own: Some(digest_text(path)), ..Wanted::default() };
+            let wanted = Wanted::of(path, []);
             let new = to.copy_in(&self.location(path), &wanted, None)?;
             let found = new.contents().store_path(path.name(), &object.references)?;
             if found != *path {

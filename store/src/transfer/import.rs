@@ -3,7 +3,7 @@
 use super::{MAGIC, Progress, Realisations, Sayings, Taken};
 use crate::archive::{self, ArchiveError, Input, Nothing, RestoreError};
 use crate::scan::Wanted;
-use crate::store::{RemoveOnDrop, Store, StoreError, digest_text};
+use crate::store::{RemoveOnDrop, Store, StoreError};
 use bstr::{BString, ByteSlice};
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -173,7 +173,7 @@ impl Store {
         let guard = RemoveOnDrop(self.new_place()?);
         archive::restore(input, &guard.0)
             .map_err(|source| ImportError::Object { path: path.clone(), source })?;
-        let wanted = Wanted { own: Some(digest_text(path)), ..Wanted::default() };
+        let wanted = Wanted::of(path, []);
         let new = self.take_in(guard, &wanted)?;
         let found = new.contents().store_path(path.name(), &references)?;
         if found != *path {
