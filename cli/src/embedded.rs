@@ -1,6 +1,7 @@
 //! The package set that the binary carries, for use outside any flake: this repository's flake.nix, bootstrap/ and pkgs/.
 
 use crate::failure::Failure;
+use crate::temporary::Temporary;
 use include_dir::{Dir, DirEntry, include_dir};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -26,12 +27,9 @@ pub fn folder(store: &Store) -> Result<PathBuf, Failure> {
     let path = StorePath::of_object(NAME, root.tree_digest(), &BTreeSet::new(), false)
         .expect("the constant name is a valid one");
     if !store.hold(&path)? {
-        let temporary = store.new_build_folder()?;
-        let written = write_all(&temporary).map_err(|source| Failure::io("write", &temporary, &source));
-        let added = written.and_then(|()| Ok(store.add_source(&temporary, NAME, None)?));
-        // Only a temporary copy; what can't be deleted now is deleted with the store.
-        let _ = sx_store::object::remove(&temporary);
-        added?;
+        let temporary = Temporary::new(store)?;
+        write_all(&temporary).map_err(|source| Failure::io("write", &temporary, &source))?;
+        store.add_source(&temporary, NAME, None)?;
     }
     Ok(store.location(&path))
 }

@@ -19,6 +19,7 @@ mod relied;
 mod session;
 mod signing;
 mod substitution;
+mod temporary;
 mod terminal;
 mod transfer;
 

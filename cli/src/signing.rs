@@ -9,7 +9,7 @@ use std::error::Error;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
-use sx_derivation::StorePath;
+use sx_derivation::{StorePath, in_toto};
 use sx_registry::{Address, Piece};
 use sx_signing::attestations::{AttestationError, Claim, Judgement};
 use sx_signing::release::ReleaseError;
@@ -328,7 +328,7 @@ fn pieces_of(claim: &Claim) -> Vec<Piece> {
         statement.content().base_name()
     );
     let name = |file: &str| format!("{folder}/{file}");
-    let first = piece(&name("statement.json"), "application/vnd.in-toto+json", statement.encode());
+    let first = piece(&name("statement.json"), in_toto::MEDIA_TYPE, statement.encode());
     let signatures = claim.signatures.iter().map(|(file, bytes)| {
         let kind = if file.ends_with(".asc") { OPENPGP } else { "application/vnd.dsse.envelope.v1+json" };
         piece(&name(file), kind, bytes.clone())

@@ -133,7 +133,7 @@ fn push(session: &Session, arguments: &PushArguments) -> Result<(), Failure> {
                 wanted.push(path);
                 continue;
             }
-            let target = Target { attribute: Some(text.clone()), ..Target::default() };
+            let target = Target::of(text);
             let (package, _) = session.package(&target)?;
             let realised = session.store().hold_realisation(&package.derivation, &package.output)?;
             let missing = || Failure::new(Kind::Usage, format!("`{text}` is not realised"));

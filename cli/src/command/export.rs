@@ -172,7 +172,7 @@ impl ImageArguments {
     /// A package as it is, without options.
     pub fn of_attribute(attribute: &str, building: Building) -> Self {
         Self {
-            target: Target { attribute: Some(attribute.into()), ..Target::default() },
+            target: Target::of(attribute),
             more: Vec::new(),
             building,
             layout: None,

@@ -143,6 +143,13 @@ pub struct Target {
     pub exploring: Exploring,
 }
 
+impl Target {
+    /// An attribute of what is evaluated by default.
+    pub fn of(attribute: &str) -> Self {
+        Self { attribute: Some(attribute.into()), ..Self::default() }
+    }
+}
+
 /// How to realise.
 #[derive(Clone, Debug, Args)]
 pub struct Building {

@@ -6,6 +6,7 @@ use crate::failure::{Failure, Kind, chain};
 use crate::registry::RegistryArguments;
 use crate::session::Session;
 use crate::signing::{LookasideArguments, TrustArguments, claim};
+use crate::temporary::Temporary;
 use clap::Args;
 use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
@@ -89,19 +90,14 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
 /// Takes the store paths out of the image in the layout `layout`.
 fn import(session: &Session, layout: &Path) -> Result<BTreeSet<StorePath>, Failure> {
     let image = Image::open(layout, None)?;
-    let folder = session.store().new_build_folder()?;
-    std::fs::create_dir(&folder).map_err(|error| Failure::io("make", &folder, &error))?;
-    let imported = (|| {
-        let paths = image.unpack_store(&LayerLimits::default(), &folder)?;
-        if paths.is_empty() {
-            let failure = Failure::new(Kind::Source, "the image has no store path in it".to_owned());
-            return Err(failure.hint("`sx export` makes such images, unless they have the layout `root`"));
-        }
-        Ok(session.store().import(&folder, &paths)?)
-    })();
-    // Only a temporary copy; what can't be deleted now is deleted with the store's garbage.
-    let _ = sx_store::object::remove(&folder);
-    imported
+    let folder = Temporary::new(session.store())?;
+    std::fs::create_dir(&*folder).map_err(|error| Failure::io("make", &folder, &error))?;
+    let paths = image.unpack_store(&LayerLimits::default(), &folder)?;
+    if paths.is_empty() {
+        let failure = Failure::new(Kind::Source, "the image has no store path in it".to_owned());
+        return Err(failure.hint("`sx export` makes such images, unless they have the layout `root`"));
+    }
+    Ok(session.store().import(&folder, &paths)?)
 }
 
 impl From<ImportError> for Failure {

@@ -4,6 +4,7 @@ use super::export::ImageArguments;
 use crate::failure::Failure;
 use crate::registry::RegistryArguments;
 use crate::session::Session;
+use crate::temporary::Temporary;
 use clap::Args;
 use sx_export::Reference;
 use sx_registry::{Address, Tagged};
@@ -45,15 +46,12 @@ pub fn send(session: &Session, image: &ImageArguments, to: &str, sending: &Sendi
     };
     let name = format!("{}/{}", address.registry, address.repository);
     export.reference = Reference::new(&name, &address.tag).map_err(sx_registry::RegistryError::from)?;
-    let folder = session.store().new_build_folder()?;
+    let folder = Temporary::new(session.store())?;
     let report = export.write(&folder)?;
     let mounts = sending.mount_from.clone();
     let tagged = if sending.index { Tagged::Index } else { Tagged::Manifest };
     let pushed =
-        session.with_registry(&sending.registry, &address, mounts, |client| client.push(&folder, tagged));
-    // Only a temporary copy; what can't be deleted now is deleted with the store.
-    let _ = sx_store::object::remove(&folder);
-    let pushed = pushed?;
+        session.with_registry(&sending.registry, &address, mounts, |client| client.push(&folder, tagged))?;
     session.progress().tell(&format!("sx: sent {} blobs, {} bytes", pushed.sent, pushed.sent_bytes));
     session.print(&format!("{}@{}", report.reference, pushed.manifest_digest))
 }

@@ -8,6 +8,7 @@ use crate::registry::RegistryArguments;
 use crate::relied::Relied;
 use crate::session::{CheckDepth, Session};
 use crate::signing::{LookasideArguments, RELEASES, Trusted, of, piece, read_file, title};
+use crate::temporary::Temporary;
 use clap::Args;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -63,7 +64,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
         if let Some(image) = made.package.image.as_ref().filter(|_| arguments.push) {
             let address: Address = image.reference.parse()?;
             session.with_registry(&arguments.registry, &address, Vec::new(), |client| {
-                client.push(&made.layout.0, Tagged::Manifest)
+                client.push(&made.layout, Tagged::Manifest)
             })?;
         }
         packages.push(made.package);
@@ -81,16 +82,6 @@ pub struct Made {
     pub layout: Temporary,
 }
 
-/// A folder that goes.
-pub struct Temporary(PathBuf);
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        // What can't be deleted now is deleted with the store's garbage.
-        let _ = sx_store::object::remove(&self.0);
-    }
-}
-
 impl Made {
     /// Realises an attribute and makes its image, called below `images` if that is given.
     pub fn new(
@@ -99,7 +90,7 @@ impl Made {
         building: &Building,
         images: Option<&str>,
     ) -> Result<Self, Failure> {
-        let target = super::Target { attribute: Some(attribute.into()), ..super::Target::default() };
+        let target = super::Target::of(attribute);
         let (package, derivations) = session.package(&target)?;
         session.realise(building, &derivations, &package.wanted())?;
         let wanted = [package.derivation.clone()];
@@ -110,7 +101,7 @@ impl Made {
             Failure::new(Kind::Usage, format!("`{attribute}` is a source, which nobody builds"))
         })?;
         let image = ImageArguments::of_attribute(attribute, building.clone());
-        let layout = Temporary(session.store().new_build_folder()?);
+        let layout = Temporary::new(session.store())?;
         let export = image.realise(session, sx_export::Format::Layout)?;
         let mut export = export.expect("it is no dry run");
         if let Some(folder) = images {
@@ -118,7 +109,7 @@ impl Made {
             let name = format!("{}/{short}", folder.trim_end_matches('/'));
             export.reference = Reference::new(&name, export.reference.tag()).map_err(of(Kind::Usage))?;
         }
-        let report = export.write(&layout.0)?;
+        let report = export.write(&layout)?;
         let digest = report.manifest_digest.expect("a layout has a manifest").to_string();
         let package = ReleasedPackage {
             attribute: attribute.into(),
@@ -316,7 +307,7 @@ pub fn steps(
     attribute: &str,
     building: &Building,
 ) -> Result<Vec<(StorePath, sx_signing::Statement)>, Failure> {
-    let target = super::Target { attribute: Some(attribute.into()), ..super::Target::default() };
+    let target = super::Target::of(attribute);
     let (package, derivations) = session.package(&target)?;
     session.statements(building, &derivations, &[package.derivation], CheckDepth::ToTheSeed)
 }

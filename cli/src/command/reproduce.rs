@@ -146,7 +146,7 @@ fn one(
     package: &ReleasedPackage,
 ) -> Result<Vec<String>, Failure> {
     let attribute = package.attribute.as_str();
-    let target = super::Target { attribute: Some(attribute.into()), ..super::Target::default() };
+    let target = super::Target::of(attribute);
     let (found, derivations) = session.package(&target)?;
     if found.derivation != package.derivation {
         return Ok(vec![

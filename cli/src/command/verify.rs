@@ -130,7 +130,7 @@ fn reports(session: &Session, arguments: &Arguments, trusted: &Trusted<'_>) -> R
         };
         return judge_image(session, trusted, &claim, &place);
     }
-    let target = Target { attribute: Some(text.into()), ..Target::default() };
+    let target = Target::of(text);
     let (packages, _) = session.packages(&target, &[])?;
     let judge = |(attribute, package): &(String, Package)| {
         let realised = session.store().hold_realisation(&package.derivation, &package.output)?;

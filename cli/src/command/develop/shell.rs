@@ -4,11 +4,11 @@ use super::super::chosen;
 use super::{Arguments, profile};
 use crate::failure::{Failure, Kind};
 use crate::session::Session;
+use crate::temporary::Temporary;
 use bstr::{BString, ByteSlice};
 use std::path::{Path, PathBuf};
 use sx_derivation::StorePath;
 use sx_derivation::store_path::STORE_FOLDER;
-use sx_store::object;
 use sx_store::site::Site;
 
 /// Where shells lie in packages, the better one first.
@@ -61,17 +61,10 @@ fn named(session: &Session, arguments: &Arguments, wanted: &str) -> Result<Store
 /// that they are to be a shell.
 fn of_host(session: &Session, program: &Path) -> Result<StorePath, Failure> {
     let failed = |error: std::io::Error| Failure::io("read the shell", program, &error);
-    let folder = session.store().new_build_folder()?;
-    let make = || {
-        std::fs::create_dir_all(folder.join("bin"))?;
-        std::fs::copy(program, folder.join("bin/sh")).map(drop)
-    };
-    let added = make()
-        .map_err(failed)
-        .and_then(|()| Ok::<_, Failure>(session.store().add_source(&folder, "host-shell", None)?));
-    // What can't be deleted is a collector's.
-    let _ = object::remove(&folder);
-    added
+    let folder = Temporary::new(session.store())?;
+    std::fs::create_dir_all(folder.join("bin")).map_err(failed)?;
+    std::fs::copy(program, folder.join("bin/sh")).map_err(failed)?;
+    Ok(session.store().add_source(&folder, "host-shell", None)?)
 }
 
 /// A shell in an object that is in view.

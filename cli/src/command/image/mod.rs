@@ -8,6 +8,7 @@ use super::export::ImageArguments;
 use crate::failure::{Failure, Kind};
 use crate::registry::RegistryArguments;
 use crate::session::Session;
+use crate::temporary::Temporary;
 use clap::{Args, Subcommand};
 use std::path::Path;
 use sx_derivation::StorePath;
@@ -74,11 +75,9 @@ impl Looking {
         if let Ok(path) = StorePath::parse(text) {
             return seen(&session.store().location(&path));
         }
-        let folder = session.store().new_build_folder()?;
-        let result = self.fetch(session, text, &folder).and_then(|()| seen(&folder));
-        // Only a temporary copy; what can't be deleted now is deleted with the store's garbage.
-        let _ = sx_store::object::remove(&folder);
-        result
+        let folder = Temporary::new(session.store())?;
+        self.fetch(session, text, &folder)?;
+        seen(&folder)
     }
 
     /// Brings an image that is no file into the layout in `folder`.
