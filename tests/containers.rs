@@ -135,6 +135,13 @@ pub fn skopeo(folder: &Path) -> Command {
     command
 }
 
+/// `skopeo copy` between registries on loopback; the two images are still to be named.
+pub fn loopback_copy() -> Command {
+    let mut command = skopeo(Path::new("/"));
+    command.args(["copy", "--quiet", "--src-tls-verify=false", "--dest-tls-verify=false"]);
+    command
+}
+
 fn inspect(image: &str, format: &str) -> Result<String, String> {
     output(skopeo(Path::new("/")).args(["inspect", "--format", format, image]))
 }

@@ -1,7 +1,7 @@
 //! A release from the first machine to the last: made, reproduced, signed, verified by who has public keys alone.
 
 use super::verbs::{Signers, has, refused};
-use crate::containers::scratch;
+use crate::containers::{loopback_copy, scratch};
 use crate::harness::{busybox, output, source_folder, sx};
 use crate::registry::registry;
 use std::fs;
@@ -248,14 +248,7 @@ pub fn older_image() -> Result<(), String> {
             .extend(text.split_once('@').map(|(_, rest)| rest.lines().next().unwrap_or_default().to_owned()));
     }
     let back = |digest: &str| {
-        let mut copy = Command::new("skopeo");
-        copy.args([
-            "--insecure-policy",
-            "copy",
-            "--quiet",
-            "--src-tls-verify=false",
-            "--dest-tls-verify=false",
-        ]);
+        let mut copy = loopback_copy();
         copy.arg(format!("docker://{images}/second-1@{digest}")).arg(format!("docker://{image}"));
         output(&mut copy)
     };

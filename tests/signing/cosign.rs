@@ -1,7 +1,7 @@
 //! cosign's form: cosign accepts and refuses what `sx verify` does, and skopeo too where it knows the form.
 
 use super::verbs::has;
-use crate::containers::scratch;
+use crate::containers::{loopback_copy, scratch};
 use crate::harness::{output, sx};
 use crate::registry::{Registry, pushed, registry};
 use std::fs;
@@ -102,14 +102,7 @@ impl Scene {
                 output(inspect.args(["inspect", "--tls-verify=false", "--format={{.Digest}}", &image]))?;
             Ok(format!("docker://{}/sx/{name}:{}.sig", self.registry.name, digest.replace(':', "-")))
         };
-        let mut copy = Command::new("skopeo");
-        copy.args([
-            "--insecure-policy",
-            "copy",
-            "--quiet",
-            "--src-tls-verify=false",
-            "--dest-tls-verify=false",
-        ]);
+        let mut copy = loopback_copy();
         output(copy.arg(place(from)?).arg(place(to)?)).map(drop)
     }
 }

@@ -3,8 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test can't do ends it, in its functions too")]
 
+mod request;
+
+use request::{Head, head};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -49,18 +52,7 @@ fn serve(registry: &Shared) -> String {
 /// Answers one request; `None` if it broke off.
 fn answer(stream: TcpStream, registry: &Shared) -> Option<()> {
     let mut reader = BufReader::new(stream);
-    let mut line = String::new();
-    reader.read_line(&mut line).ok()?;
-    let mut words = line.split(' ');
-    let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
-    let mut headers = BTreeMap::new();
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok()?;
-        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
-        headers.insert(name.to_ascii_lowercase(), value.to_owned());
-    }
-    let length: usize = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
+    let Head { method, target, headers, length } = head(&mut reader)?;
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));
     let rest = path.strip_prefix("/v2/a/b/")?;
     let mut body = vec![0; length];

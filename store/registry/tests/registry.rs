@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test can't do ends it, in its functions too")]
 
+mod request;
+
+use request::{Head, head};
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -62,18 +65,7 @@ fn serve(
 
 fn read(stream: TcpStream) -> Option<(Asked, TcpStream)> {
     let mut reader = BufReader::new(stream);
-    let mut line = String::new();
-    reader.read_line(&mut line).ok()?;
-    let mut words = line.split(' ');
-    let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
-    let mut headers = BTreeMap::new();
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok()?;
-        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
-        headers.insert(name.to_ascii_lowercase(), value.to_owned());
-    }
-    let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
+    let Head { method, target: path, headers, length } = head(&mut reader)?;
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     Some((Asked { method, path, headers, body }, reader.into_inner()))
