@@ -121,7 +121,7 @@ pub fn buildah(storage: &Path) -> Command {
 fn shell_and_compiler() -> Result<(), String> {
     let folder = scratch()?;
     let place = |name: &str| folder.path().join(name);
-    for (package, name) in [("busybox", "busybox"), ("gcc-3-pass1", "gcc"), ("binutils", "binutils")] {
+    for (package, name) in [("busybox", "busybox"), ("gcc-3-pass1", "gcc"), ("binutils-pass1", "binutils")] {
         let mut export = sx(["export", &format!("bootstrap.{package}"), "--compression=none"]);
         export.arg(format!("--reference=test/{name}")).arg("--output").arg(place(&format!("{name}.tar")));
         add_sources(&mut export);

@@ -87,7 +87,11 @@ pub fn quorum() -> Result<(), String> {
 fn flake(folder: &Path, busy: &str) -> Result<(), String> {
     let failed = |error: std::io::Error| error.to_string();
     fs::create_dir_all(folder.join("tree/tools")).map_err(failed)?;
-    fs::copy(busybox()?, folder.join("tree/tools/busybox")).map_err(failed)?;
+    let tool = folder.join("tree/tools/busybox");
+    // A copy of what is in a store is read-only.
+    if !tool.exists() {
+        fs::copy(busybox()?, tool).map_err(failed)?;
+    }
     let text = format!(
         "{{\n  outputs = _: let\n    tools = ./tools;\n    make = name: text: derivation {{\n      inherit name;\n      \
          system = \"x86_64-linux\";\n      builder = \"${{tools}}/busybox\";\n      args = [ \"sh\" \"-c\" text ];\n      \
