@@ -291,6 +291,10 @@ impl<'a> Build<'a> {
         let name = output_name(&self.derivation.name, output);
         let store = self.realiser.store;
         let new = self.copy_in(output, place, taken)?;
+        let found = new.contents().size_bytes;
+        if let Some(limit) = self.realiser.limits.output_bytes.filter(|&limit| found > limit) {
+            return Err(Failure::OutputLimit { output: output.into(), limit, found });
+        }
         let references = self.references(new.contents(), taken);
         self.check_pin(output, place, &new, references.keys().next())?;
         let mentioned: BTreeSet<StorePath> = references.keys().cloned().collect();

@@ -171,6 +171,30 @@ impl Database {
         texts.into_iter().map(read_path).collect()
     }
 
+    /// All that the `paths` reach by references, themselves included, valid or not.
+    pub fn closure<'a>(
+        &self,
+        paths: impl IntoIterator<Item = &'a StorePath>,
+    ) -> Result<BTreeSet<StorePath>, DatabaseError> {
+        let sql = "with recursive reached (path) as (
+                values (?) union select reference from reference join reached on referrer = path
+            ) select path from reached";
+        let mut reached = BTreeSet::new();
+        for path in paths {
+            if reached.contains(path) {
+                continue;
+            }
+            let texts: Vec<String> = self.run(|connection| {
+                let mut statement = connection.prepare_cached(sql)?;
+                statement.query_map([path.to_string()], |row| row.get(0))?.collect()
+            })?;
+            for text in texts {
+                reached.insert(read_path(text)?);
+            }
+        }
+        Ok(reached)
+    }
+
     /// What output `output` of the derivation at `derivation` was realised to.
     pub fn realisation(
         &self,

@@ -214,6 +214,16 @@ pub enum Failure {
         /// How many there are.
         found: u64,
     },
+    /// An output is larger than outputs may be here.
+    #[error("the output `{output}` has {found} bytes, the limit on outputs is {limit}")]
+    OutputLimit {
+        /// Which output.
+        output: String,
+        /// Most bytes.
+        limit: u64,
+        /// How many there are.
+        found: u64,
+    },
     /// Outputs mention one another, so none has a content to be named by.
     #[error("the outputs {} mention one another", .0.join(", "))]
     Cycle(Vec<String>),

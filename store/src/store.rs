@@ -193,7 +193,7 @@ impl Store {
         &self,
         paths: impl IntoIterator<Item = &'a StorePath>,
     ) -> Result<BTreeSet<StorePath>, StoreError> {
-        Ok(self.closure_in_order(paths)?.into_iter().collect())
+        Ok(self.database.closure(paths)?)
     }
 
     /// The same in an order that only the references decide: each after all that it refers to.

@@ -22,6 +22,7 @@
 mod process;
 mod reversed;
 mod seccomp;
+mod usage;
 mod view;
 
 pub use process::run;
@@ -155,12 +156,28 @@ pub struct Limits {
     pub silence: Option<Duration>,
     /// Most bytes printed.
     pub log_bytes: u64,
+    /// Most memory of all its processes together.
+    pub memory_bytes: Option<u64>,
+    /// Most processes and threads at a time.
+    pub processes: Option<u64>,
+    /// Most bytes of files at a time, outputs included.
+    pub disk_bytes: Option<u64>,
+    /// Most bytes of each output.
+    pub output_bytes: Option<u64>,
 }
 
 impl Default for Limits {
-    /// Six hours, no limit on silence, 256 MiB of log.
+    /// Six hours, 256 MiB of log, no other.
     fn default() -> Self {
-        Self { time: Some(Duration::from_secs(6 * 3600)), silence: None, log_bytes: 256 << 20 }
+        Self {
+            time: Some(Duration::from_secs(6 * 3600)),
+            silence: None,
+            log_bytes: 256 << 20,
+            memory_bytes: None,
+            processes: None,
+            disk_bytes: None,
+            output_bytes: None,
+        }
     }
 }
 
@@ -232,6 +249,17 @@ pub enum SandboxError {
     /// It printed more than allowed.
     #[error("the builder was stopped after printing {0} bytes, the limit on logs")]
     Log(u64),
+    /// Its processes had more memory than allowed.
+    #[error(
+        "the builder was stopped when its processes had more than {0} bytes of memory, the limit on memory"
+    )]
+    Memory(u64),
+    /// It had more processes and threads than allowed.
+    #[error("the builder was stopped when it had more than {0} processes, the limit on processes")]
+    Processes(u64),
+    /// It wrote more than allowed.
+    #[error("the builder was stopped when its files had more than {0} bytes, the limit on disk")]
+    Disk(u64),
     /// The user, or another build's failure, called it off.
     #[error("the build was interrupted")]
     Interrupted,

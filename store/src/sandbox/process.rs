@@ -6,10 +6,13 @@
 
 #![expect(unsafe_code, reason = "the calls between clone and exec have no safe wrapper")]
 
-use super::reversed::{Entry, Kind, Reversed};
+mod copies;
+
+use self::copies::{copy_reversed, open_originals};
+use super::reversed::Reversed;
+use super::usage::{INTERVAL, Watch};
 use super::view::{self, Mount, Outside};
 use super::{BUILD_FOLDER, BUILD_GROUP, BUILD_USER, Exit, Processors, Sandbox, SandboxError, Terminal};
-use crate::object::MODIFICATION_TIME;
 use bstr::BString;
 use libc::{c_char, c_int, c_long, c_ulong, pid_t};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -20,13 +23,13 @@ use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::ptr::{null, null_mut};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
-
-/// How often a running build looks whether it was called off.
-const POLL_INTERVAL: Duration = Duration::from_millis(50);
+use std::time::Instant;
 
 /// A namespace of clocks, for children of who asks for it.
 const CLONE_NEWTIME: c_int = 0x80;
+
+/// Size of the stack on which the builder's last steps before its program run: a few calls deep.
+const STACK_BYTES: usize = 256 << 10;
 
 /// Descriptors that a builder may open.
 const MAX_OPEN_FILES: u64 = 4096;
@@ -89,6 +92,10 @@ struct Plan<'a> {
     /// Lines for the kernel that say how far clocks are ahead.
     clocks: Option<CString>,
     processors: Processors,
+    /// The builder's stack until it becomes its program.
+    stack: Vec<u8>,
+    most_processes: Option<u64>,
+    most_file_bytes: Option<u64>,
     reversed: Option<Reversed>,
     /// Their places in the builder's view, and what is in them.
     files: Vec<(CString, &'a [u8])>,
@@ -154,6 +161,10 @@ pub fn run(
         umask: conditions.umask,
         clocks: ahead,
         processors: conditions.processors,
+        stack: vec![0; STACK_BYTES],
+        // The first process is one of the build's user too; and one too many can be seen before it is refused more.
+        most_processes: sandbox.limits.processes.map(|most| most.saturating_add(2)),
+        most_file_bytes: sandbox.limits.disk_bytes,
         reversed,
         files,
         filter: super::seccomp::filter(),
@@ -169,7 +180,8 @@ pub fn run(
     // Kept open to the end: its closing tells the child that we are gone.
     let mut go = File::from(go_write);
     go.write_all(b"!").map_err(|e| enter("start the sandbox", e))?;
-    let stopped = follow(sandbox, cancelled, log_read, &status_read, &mut output);
+    let mut watch = Watch::new(&sandbox.limits, child.0, &sandbox.folder);
+    let stopped = follow(sandbox, cancelled, &mut watch, log_read, &status_read, &mut output);
     if stopped.is_err() {
         child.kill();
     }
@@ -229,13 +241,14 @@ fn map_ids(child: Pid, outside: Outside) -> std::io::Result<()> {
 fn follow(
     sandbox: &Sandbox,
     cancelled: &AtomicBool,
+    watch: &mut Watch<'_>,
     log: OwnedFd,
     status: &OwnedFd,
     output: &mut impl FnMut(&[u8]),
 ) -> Result<(), SandboxError> {
     let limits = &sandbox.limits;
     let mut log = File::from(log);
-    let interval = Timespec { tv_sec: 0, tv_nsec: POLL_INTERVAL.as_nanos() as i64 };
+    let interval = Timespec { tv_sec: 0, tv_nsec: INTERVAL.as_nanos() as i64 };
     let start = Instant::now();
     let (mut last, mut printed, mut open) = (start, 0u64, true);
     let mut buffer = vec![0; 64 * 1024];
@@ -266,6 +279,7 @@ fn follow(
         if cancelled.load(Ordering::Relaxed) {
             return Err(SandboxError::Interrupted);
         }
+        watch.look()?;
         if let Some(limit) = limits.time.filter(|&limit| start.elapsed() > limit) {
             return Err(SandboxError::Time(limit));
         }
@@ -285,7 +299,11 @@ fn read_status(sandbox: &Sandbox, plan: &Plan<'_>, status: OwnedFd) -> Result<Ex
     let (stage, detail, errno) = (number(0), number(4), number(8));
     let source = std::io::Error::from_raw_os_error(errno);
     match STAGES.iter().find(|(known, _)| *known as i32 == stage) {
-        Some((Stage::Exited, _)) if libc::WIFSIGNALED(detail) => Ok(Exit::Signal(libc::WTERMSIG(detail))),
+        Some((Stage::Exited, _)) if libc::WIFSIGNALED(detail) => match sandbox.limits.disk_bytes {
+            // One file had more than all may have.
+            Some(limit) if libc::WTERMSIG(detail) == libc::SIGXFSZ => Err(SandboxError::Disk(limit)),
+            _ => Ok(Exit::Signal(libc::WTERMSIG(detail))),
+        },
         Some((Stage::Exited, _)) => Ok(Exit::Code(libc::WEXITSTATUS(detail))),
         Some((Stage::Execute, _)) => Err(SandboxError::Execute { program: sandbox.program.clone(), source }),
         Some((Stage::Mount, _)) => {
@@ -373,12 +391,22 @@ fn first_process(plan: &Plan<'_>) -> ! {
         take_terminal(plan);
     }
     install_filter(plan);
-    // SAFETY: a fork, as above; the C library's own would take locks.
-    match unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD as c_ulong, 0, 0, 0, 0) } {
+    // Nothing is copied for the builder: it borrows this process's memory, which stands still until the builder has become
+    // its program. But who shares memory stays where the clocks are that its parent has, before Linux 6.0.
+    let shared = if plan.clocks.is_some() { 0 } else { libc::CLONE_VM | libc::CLONE_VFORK };
+    let stack = plan.stack.as_ptr_range().end.cast_mut().cast();
+    let given = std::ptr::from_ref(plan).cast_mut().cast();
+    // SAFETY: the stack is large enough, aligned by the call, and nobody else's; the plan outlives the builder's use of it,
+    // since this process goes on after that only. The C library's call takes no locks.
+    match unsafe { libc::clone(become_builder, stack, shared | libc::SIGCHLD, given) } {
         -1 => fail(plan, Stage::Fork, 0),
-        0 => execute(plan),
-        builder => wait_for_builder(plan, builder as pid_t),
+        builder => wait_for_builder(plan, builder),
     }
+}
+
+extern "C" fn become_builder(plan: *mut libc::c_void) -> c_int {
+    // SAFETY: it is the plan that was given with this function.
+    execute(unsafe { &*plan.cast::<Plan<'_>>() })
 }
 
 /// Closes what was copied from the parent: its ends of our pipes and of other builds', whose ends would go unseen.
@@ -450,123 +478,6 @@ fn set_clocks(plan: &Plan<'_>) {
     unsafe { libc::close(file) };
 }
 
-/// Opens the folder of the originals while its path leads there; -1 if there are none.
-fn open_originals(plan: &Plan<'_>) -> RawFd {
-    let Some(reversed) = &plan.reversed else { return -1 };
-    let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC;
-    // SAFETY: the string ends in a zero byte.
-    let folder = unsafe { libc::open(reversed.originals.as_ptr(), flags) };
-    check(plan, Stage::Copies, 0, folder);
-    folder
-}
-
-fn copy_reversed(plan: &Plan<'_>, reversed: &Reversed, originals: RawFd) {
-    // SAFETY: plain numbers.
-    unsafe { libc::umask(0) };
-    let Some(first) = reversed.objects.first() else { return };
-    let lists_newest_first = lists_newest_first(plan, first);
-    for folder in &reversed.folders {
-        for position in 0..folder.entries.len() {
-            let last = folder.entries.len() - 1;
-            let position = if lists_newest_first { position } else { last - position };
-            copy_entry(plan, &folder.entries[position], originals);
-        }
-    }
-    // Only now, since making files in a folder sets its time.
-    for folder in &reversed.folders {
-        // SAFETY: the string ends in a zero byte.
-        check(plan, Stage::Copies, 1, unsafe { libc::chmod(folder.place.as_ptr(), 0o555) });
-        set_times(plan, libc::AT_FDCWD, &folder.place);
-    }
-    let limits = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
-    for object in &reversed.objects {
-        check(plan, Stage::Copies, 2, set_attributes(object, limits));
-    }
-}
-
-fn copy_entry(plan: &Plan<'_>, entry: &Entry, originals: RawFd) {
-    let place = entry.place.as_ptr();
-    match &entry.kind {
-        Kind::Folder => {
-            // SAFETY: the string ends in a zero byte.
-            check(plan, Stage::Copies, 3, unsafe { libc::mkdir(place, 0o755) });
-        }
-        Kind::Link { target } => {
-            // SAFETY: as above.
-            check(plan, Stage::Copies, 4, unsafe { libc::symlink(target.as_ptr(), place) });
-            set_times(plan, libc::AT_FDCWD, &entry.place);
-        }
-        Kind::File { original, mode } => {
-            let flags = libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_CLOEXEC;
-            // SAFETY: as above.
-            let from = unsafe { libc::openat(originals, original.as_ptr(), flags) };
-            check(plan, Stage::Copies, 5, from);
-            let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_CLOEXEC;
-            // SAFETY: as above.
-            let to = unsafe { libc::open(place, flags, *mode) };
-            check(plan, Stage::Copies, 6, to);
-            loop {
-                // SAFETY: both files are ours, and the place in the first is the kernel's to keep.
-                let sent = unsafe { libc::sendfile(to, from, null_mut(), 1 << 30) };
-                check(plan, Stage::Copies, 7, sent as c_long);
-                if sent == 0 {
-                    break;
-                }
-            }
-            set_times(plan, libc::AT_FDCWD, &entry.place);
-            // SAFETY: both are ours.
-            unsafe { libc::close(from) };
-            // SAFETY: as above.
-            unsafe { libc::close(to) };
-        }
-    }
-}
-
-/// Gives a file the times that everything in the store has.
-fn set_times(plan: &Plan<'_>, folder: RawFd, place: &CStr) {
-    let time = libc::timespec { tv_sec: MODIFICATION_TIME, tv_nsec: 0 };
-    let times = [time, time];
-    // SAFETY: two times are read during the call; the string ends in a zero byte.
-    let set = unsafe { libc::utimensat(folder, place.as_ptr(), times.as_ptr(), libc::AT_SYMLINK_NOFOLLOW) };
-    check(plan, Stage::Copies, 8, set);
-}
-
-/// Whether a folder in memory lists what was made last first: kernels differ.
-fn lists_newest_first(plan: &Plan<'_>, folder: &CStr) -> bool {
-    let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC;
-    // SAFETY: the string ends in a zero byte.
-    let opened = unsafe { libc::open(folder.as_ptr(), flags) };
-    check(plan, Stage::Copies, 9, opened);
-    let (older, newer) = (c"a".as_ptr(), c"b".as_ptr());
-    for name in [older, newer] {
-        // SAFETY: as above.
-        check(plan, Stage::Copies, 10, unsafe { libc::mkdirat(opened, name, 0o755) });
-    }
-    let mut buffer = [0u8; 1024];
-    // SAFETY: the kernel writes at most as many bytes as said.
-    let length = unsafe { libc::syscall(libc::SYS_getdents64, opened, buffer.as_mut_ptr(), buffer.len()) };
-    check(plan, Stage::Copies, 11, length);
-    let (mut at, mut newest_first) = (0, false);
-    // Each entry: number and offset, 8 bytes each; its own length, 2; its type, 1; its name.
-    while at + 20 < length as usize {
-        match buffer[at + 19] {
-            b'b' => {
-                newest_first = true;
-                break;
-            }
-            b'a' => break,
-            _ => at += usize::from(u16::from_ne_bytes([buffer[at + 16], buffer[at + 17]])),
-        }
-    }
-    for name in [older, newer] {
-        // SAFETY: as above.
-        check(plan, Stage::Copies, 12, unsafe { libc::unlinkat(opened, name, libc::AT_REMOVEDIR) });
-    }
-    // SAFETY: ours, and not used any more.
-    unsafe { libc::close(opened) };
-    newest_first
-}
-
 fn mount_all(plan: &Plan<'_>) {
     let none = null::<c_char>();
     let (root, private) = (c"/".as_ptr(), libc::MS_REC | libc::MS_PRIVATE);
@@ -630,6 +541,10 @@ fn write_files(plan: &Plan<'_>) {
         let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_CLOEXEC;
         // SAFETY: the string ends in a zero byte.
         let file = unsafe { libc::open(place.as_ptr(), flags, 0o644) };
+        if file < 0 && std::io::Error::last_os_error().raw_os_error() == Some(libc::EEXIST) {
+            // Of a failed build that somebody visits: as its builder left it.
+            continue;
+        }
         check(plan, Stage::Files, 0, file);
         // Whatever sx's own bits are.
         // SAFETY: plain numbers.
@@ -652,6 +567,8 @@ fn set_limits(plan: &Plan<'_>) {
         (libc::RLIMIT_NOFILE, MAX_OPEN_FILES),
         (libc::RLIMIT_STACK, 8 << 20),
         (libc::RLIMIT_MEMLOCK, 64 << 10),
+        (libc::RLIMIT_NPROC, plan.most_processes.unwrap_or(libc::RLIM_INFINITY)),
+        (libc::RLIMIT_FSIZE, plan.most_file_bytes.unwrap_or(libc::RLIM_INFINITY)),
     ];
     for (resource, value) in limits {
         let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
@@ -674,13 +591,14 @@ fn give_up_rights(plan: &Plan<'_>) {
             libc::prctl(option, value, 0 as c_ulong, 0 as c_ulong, 0 as c_ulong)
         });
     };
-    // SAFETY: as above; tells how far the kernel's capabilities go.
-    let has = |capability: c_ulong| unsafe { libc::prctl(libc::PR_CAPBSET_READ, capability, 0, 0, 0) } >= 0;
-    let mut capability = 0;
-    while has(capability) {
-        prctl(0, libc::PR_CAPBSET_DROP, capability);
+    let mut capability: c_ulong = 0;
+    // SAFETY: as above.
+    while unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) } >= 0 {
         capability += 1;
     }
+    // The kernel knows no more of them; had it refused one that it knows, this would go on to drop nothing.
+    let is_beyond = capability > 0 && std::io::Error::last_os_error().raw_os_error() == Some(libc::EINVAL);
+    check(plan, Stage::Rights, 0, if is_beyond { 0 } else { -1 });
     // Version 3 of the call's header, for ourselves; three times two words of no capability at all.
     let header: [u32; 2] = [0x2008_0522, 0];
     let none = [0u32; 6];

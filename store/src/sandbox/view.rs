@@ -8,6 +8,7 @@ use std::fs::{FileType, Permissions};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// Who the builder is outside its user namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +50,12 @@ const LINKS: [(&str, &str); 4] = [
 
 /// Chooses who the builder is outside.
 pub(super) fn outside() -> Outside {
+    // The same for all builds: our own namespace doesn't change.
+    static OUTSIDE: OnceLock<Outside> = OnceLock::new();
+    *OUTSIDE.get_or_init(find_outside)
+}
+
+fn find_outside() -> Outside {
     let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
     let ours = Outside { user: user.as_raw(), group: group.as_raw(), is_other: false };
     if !user.is_root() {
