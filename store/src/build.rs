@@ -305,7 +305,9 @@ impl<'a> Build<'a> {
         }
         let names = [self.path, self.original].map(|path| (path.clone(), output.to_owned()));
         let derivations = [(self.path.clone(), self.derivation.encode())];
-        Ok(store.commit(new, &name, mentioned, &names, &derivations)?)
+        // What is built again from what the store knows of it was resolved before, and tells no difference.
+        let earlier = self.realiser.derivations.get(self.original).map(|original| (self.original, original));
+        Ok(store.commit(new, &name, mentioned, &names, &derivations, earlier)?)
     }
 
     /// Copies an output into the store, not valid yet, with `taken` in place of the outputs that it mentions.

@@ -11,6 +11,7 @@
 use crate::database::ObjectGraph;
 use crate::lock::{Gate, Lock, try_flock};
 use crate::object;
+use crate::record;
 use crate::root::{Held, Links, Root, entries};
 use crate::share;
 use crate::step::Step;
@@ -91,6 +92,7 @@ impl Store {
             return Ok(collected);
         }
         let discarded = self.discard(&mut collected, strays)?;
+        record::shorten(self)?;
         // From here on nobody waits for us.
         drop(gate);
         for Discarded { was, is, is_stray } in discarded {

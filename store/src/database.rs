@@ -3,6 +3,7 @@
 //! SQLite in WAL mode with `synchronous=FULL`: what was committed outlives a power cut. An object gets its row last,
 //! when its files are durable, so the database never names what isn't there; files without a row are garbage.
 
+use crate::explain::{self, insert_earlier};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -221,13 +222,15 @@ impl Database {
         Derivation::decode(name, &text).map(Some).map_err(|_| damaged())
     }
 
-    /// Makes objects valid and says what derivations were realised to, all or nothing.
+    /// Makes objects valid and says what derivations were realised to, all or nothing; `earlier` is a derivation to tell
+    /// differences from later.
     /// Objects come after the ones that they refer to. What is there already stays as it is.
     pub fn register(
         &self,
         objects: &[Object],
         realisations: &[(StorePath, String, StorePath)],
         derivations: &[(StorePath, Vec<u8>)],
+        earlier: Option<(&StorePath, &Derivation)>,
     ) -> Result<(), DatabaseError> {
         self.write(|transaction| {
             for object in objects {
@@ -247,7 +250,8 @@ impl Database {
                 let row = [&derivation.to_string(), output, &path.to_string()];
                 transaction.prepare_cached(sql)?.execute(row)?;
             }
-            insert_derivations(transaction, derivations)
+            insert_derivations(transaction, derivations)?;
+            earlier.map_or(Ok(()), |(path, derivation)| insert_earlier(transaction, path, derivation))
         })
     }
 
@@ -445,12 +449,13 @@ fn prepare(connection: &mut Connection) -> Rows<i64> {
         transaction.pragma_update(None, "user_version", found)?;
         transaction.commit()?;
     }
+    connection.execute_batch(explain::TABLE)?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     Ok(found)
 }
 
-fn read_path(text: String) -> Result<StorePath, DatabaseError> {
+pub(crate) fn read_path(text: String) -> Result<StorePath, DatabaseError> {
     StorePath::parse(&text).map_err(|_| DatabaseError::Damaged { found: text, expected: "store path" })
 }
 
@@ -474,7 +479,7 @@ mod tests {
         let derivation = StorePath::of_derivation("tool", b"").unwrap();
         let database = Database::open(&file).unwrap();
         let realisations = [(derivation.clone(), "out".into(), tool.path.clone())];
-        database.register(&[leaf.clone(), tool.clone()], &realisations, &[]).unwrap();
+        database.register(&[leaf.clone(), tool.clone()], &realisations, &[], None).unwrap();
         drop(database);
         let database = Database::open(&file).unwrap();
         assert!(database.is_valid(&leaf.path).unwrap());
@@ -489,7 +494,7 @@ mod tests {
         let database = Database::open(&folder.path().join("db")).unwrap();
         let (first, missing) = (object("first", &[]), object("missing", &[]));
         let dangling = object("dangling", &[&missing]);
-        assert!(database.register(&[first.clone(), dangling], &[], &[]).is_err());
+        assert!(database.register(&[first.clone(), dangling], &[], &[], None).is_err());
         assert!(!database.is_valid(&first.path).unwrap());
     }
 

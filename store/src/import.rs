@@ -71,7 +71,7 @@ impl Store {
                     &Wanted::of(path, texts.keys().copied()),
                     None,
                 )?;
-                let found = self.commit(new, path.name(), references[path].clone(), &[], &[])?;
+                let found = self.commit(new, path.name(), references[path].clone(), &[], &[], None)?;
                 if found != *path {
                     return Err(ImportError::Other { path: path.clone(), found });
                 }

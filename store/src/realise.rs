@@ -473,7 +473,8 @@ impl Realiser<'_> {
     fn adopt(&self, original: &StorePath, outputs: Outputs) -> Result<(Outputs, bool), Failure> {
         let named = |(output, path): (&String, &StorePath)| (original.clone(), output.clone(), path.clone());
         let realisations: Vec<_> = outputs.iter().map(named).collect();
-        self.store.database().register(&[], &realisations, &[]).map_err(StoreError::from)?;
+        let earlier = self.derivations.get(original).map(|derivation| (original, derivation));
+        self.store.register(&[], &realisations, &[], earlier)?;
         Ok((outputs, false))
     }
 }

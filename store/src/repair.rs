@@ -5,6 +5,7 @@ use crate::database::{Database, Object};
 use crate::inspect::make_canonical;
 use crate::object;
 use crate::realise::{Event, Failure, Realiser};
+use crate::record::{self, Realisation};
 use crate::root::{Held, entries};
 use crate::scan::Wanted;
 use crate::store::{Store, StoreError, digest_texts};
@@ -29,8 +30,7 @@ impl Store {
     }
 
     /// Opens a store whose database can't be read any more: moves the file aside, and makes a new one from the objects,
-    /// each of which proves its own path. What derivations were realised to is forgotten, so they are built again, to the
-    /// same paths. Gives the store, how many objects it found, and where the old database is.
+    /// each of which proves its own path, and what derivations were realised to from the second record of it. Gives the store, how many objects it found, and where the old database is.
     ///
     /// Fails if another process has the store open.
     pub fn recover(folder: &Path) -> Result<(Self, usize, PathBuf), StoreError> {
@@ -55,8 +55,20 @@ impl Store {
             let name = place.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             found.extend(StorePath::parse_base_name(name));
         }
-        let count = store.restore_rows(&found, &found)?.len();
-        Ok((store, count, aside))
+        let restored = store.restore_rows(&found, &found)?;
+        let record = record::read(folder)?;
+        let is_there = |(_, object): &(_, StorePath)| restored.contains(object);
+        let realisations: Vec<Realisation> = record
+            .realisations
+            .into_iter()
+            .filter(is_there)
+            .map(|((derivation, output), object)| (derivation, output, object))
+            .collect();
+        let is_known =
+            |(path, _): &(StorePath, Vec<u8>)| realisations.iter().any(|(derivation, ..)| derivation == path);
+        let derivations: Vec<_> = record.derivations.into_iter().filter(is_known).collect();
+        store.database().register(&[], &realisations, &derivations, None)?;
+        Ok((store, restored.len(), aside))
     }
 
     /// Mends what can be mended without a build; `copy` is the folder of a store with the same objects. Verify again to

@@ -7,6 +7,7 @@
 //!   store/.old-…              objects on their way out
 //!   links/…                   files of objects by their contents, see crate::share
 //!   database                  SQLite, see crate::database
+//!   realisations              some of that once more, see crate::record
 //!   builds/…                  sandboxes of running builds, mode 0700
 //!   failed/<name>-<number>    sandboxes of failed builds that were to be kept
 //!   logs/<digest>             what the builder of the derivation with that digest printed
@@ -18,6 +19,7 @@
 use crate::database::{Database, DatabaseError, Object};
 use crate::lock::Lock;
 use crate::object::{self, Contents, Copied, Filter, ObjectError};
+use crate::record::{self, Realisation};
 use crate::root::Holder;
 use crate::scan::{DigestText, Wanted};
 use crate::share::Sharing;
@@ -29,8 +31,8 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use sx_derivation::StorePath;
 use sx_derivation::store_path::StorePathError;
+use sx_derivation::{Derivation, StorePath};
 
 /// A store's folders with their modes. `links` stands last: it is there when all are.
 const FOLDERS: [(&str, u32); 9] = [
@@ -234,7 +236,7 @@ impl Store {
         let path = contents.store_path(name, &BTreeSet::new())?;
         if !self.hold(&path)? {
             let new = self.copy_in(source, &wanted, filter)?;
-            return self.commit(new, name, BTreeSet::new(), &[], &[]);
+            return self.commit(new, name, BTreeSet::new(), &[], &[], None);
         }
         Ok(path)
     }
@@ -256,7 +258,7 @@ impl Store {
             let removed = object::remove(&source).map_err(StoreError::io("remove", &source));
             let new = new?;
             removed?;
-            self.commit(new, name, references, &[], &[])?;
+            self.commit(new, name, references, &[], &[], None)?;
         }
         Ok(path)
     }
@@ -298,6 +300,7 @@ impl Store {
         references: BTreeSet<StorePath>,
         realisations: &[(StorePath, String)],
         derivations: &[(StorePath, Vec<u8>)],
+        earlier: Option<(&StorePath, &Derivation)>,
     ) -> Result<StorePath, StoreError> {
         let contents = &new.copied.contents;
         let path = contents.store_path(name, &references)?;
@@ -321,9 +324,23 @@ impl Store {
         let named =
             |(derivation, output): &(StorePath, String)| (derivation.clone(), output.clone(), path.clone());
         let realisations: Vec<_> = realisations.iter().map(named).collect();
-        self.database.register(&objects, &realisations, derivations)?;
+        self.register(&objects, &realisations, derivations, earlier)?;
         self.passed(Step::Registered);
         Ok(path)
+    }
+
+    /// What [`Database::register`] does, and adds to the second record.
+    pub(crate) fn register(
+        &self,
+        objects: &[Object],
+        realisations: &[Realisation],
+        derivations: &[(StorePath, Vec<u8>)],
+        earlier: Option<(&StorePath, &Derivation)>,
+    ) -> Result<(), StoreError> {
+        self.database.register(objects, realisations, derivations, earlier)?;
+        // What is missing there is built again if the database is ever lost: no reason to fail.
+        let _ = record::add(&self.folder, realisations, derivations);
+        Ok(())
     }
 
     /// Valid objects whose files are damaged.

@@ -289,7 +289,7 @@ impl Store {
                 }
                 Visit::Leave(waiting) => {
                     let Waiting { new, path, references } = *waiting;
-                    self.commit(new, path.name(), references, &[], &[])?;
+                    self.commit(new, path.name(), references, &[], &[], None)?;
                 }
             }
         }

@@ -138,6 +138,21 @@ impl Fixture {
         wanted.iter().map(resolve).collect()
     }
 
+    /// Why each of these would be built.
+    fn explained(&self, paths: &[&StorePath]) -> Vec<String> {
+        let paths: Vec<StorePath> = paths.iter().map(|&path| path.clone()).collect();
+        let reasons = self.with_realiser(&|_| {}, |realiser| realiser.explain(&paths)).unwrap();
+        reasons.iter().map(ToString::to_string).collect()
+    }
+
+    /// As another process would find it.
+    fn reopened(mut self) -> Self {
+        let folder = self.store.folder().to_owned();
+        drop(self.store);
+        self.store = Store::open(&folder).unwrap();
+        self
+    }
+
     fn failure(&self, derivation: &StorePath) -> Failure {
         *self.realise(derivation).unwrap_err().remove(0).failure
     }
@@ -188,6 +203,61 @@ fn a_changed_comment_in_the_source_of_a_tool_rebuilds_the_tool_alone() {
     let program = fixture.step("program", &seed, "00 01 02");
     let (second, built) = fixture.realise(&program).unwrap();
     assert_eq!((second, built), (first, vec!["seed.drv".into()]));
+}
+
+#[test]
+fn why_something_is_built_is_told_by_what_changed() {
+    let mut fixture = Fixture::new();
+    let seed = fixture.seed(SEED);
+    let program = fixture.step("program-1.0", &seed, "00 01 02");
+    let new = "nothing of its name was realised here";
+    assert_eq!(fixture.explained(&[&seed, &program]), [new, new]);
+    fixture.realise(&program).unwrap();
+    let other_seed = fixture.seed(&format!("{SEED}# another comment\n"));
+    let other_program = fixture.step("program-1.1", &other_seed, "00 01 03");
+    assert_eq!(
+        fixture.explained(&[&other_seed, &other_program]),
+        [
+            "the source `seed.hex0` changed",
+            "the source `text` changed; the input `seed` changed; the version in the name changed"
+        ]
+    );
+    let mut fixture = fixture.reopened();
+    fixture.store.collect(&Default::default(), &AtomicBool::new(false)).unwrap();
+    let seed = fixture.seed(SEED);
+    assert_eq!(
+        fixture.explained(&[&seed, &program]),
+        ["it was realised before, and its outputs were collected"; 2]
+    );
+}
+
+#[test]
+fn what_was_realised_is_known_when_the_database_was_lost() {
+    let mut fixture = Fixture::new();
+    let seed = fixture.seed(SEED);
+    let program = fixture.step("program", &seed, "00 01 02");
+    let path = fixture.realise(&program).unwrap().0;
+    let folder = fixture.store.folder().to_owned();
+    let lose = |mut fixture: Fixture| {
+        // Another store for the moment, so that this one isn't in use.
+        let aside = fixture.folder.path().join("aside");
+        fixture.store = Store::open(&aside).unwrap();
+        std::fs::write(folder.join("database"), [b'x'; 8192]).unwrap();
+        fixture.store = Store::recover(&folder).unwrap().0;
+        fixture
+    };
+    fixture = lose(fixture);
+    assert_eq!(fixture.realise(&program).unwrap(), (path.clone(), vec![]));
+    // What it is made of is known too: it can be built again when it is damaged.
+    sx_store::object::remove(&fixture.store.location(&path)).unwrap();
+    let failures =
+        fixture.with_realiser(&|_| {}, |realiser| realiser.rebuild(&BTreeSet::from([path.clone()])));
+    assert!(failures.is_empty(), "{failures:?}");
+    assert_eq!(fixture.read(&path), [0, 1, 2]);
+    // Without the second record it is built again.
+    std::fs::remove_file(folder.join("realisations")).unwrap();
+    fixture = lose(fixture);
+    assert_eq!(fixture.realise(&program).unwrap(), (path, vec!["seed.drv".into(), "program.drv".into()]));
 }
 
 #[test]

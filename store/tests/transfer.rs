@@ -147,7 +147,7 @@ impl Stores {
         };
         let path = derivation.path().unwrap();
         let realised = [(path.clone(), "out".to_owned(), second.clone())];
-        self.from.database().register(&[], &realised, &[(path.clone(), derivation.encode())]).unwrap();
+        self.from.database().register(&[], &realised, &[(path.clone(), derivation.encode())], None).unwrap();
         (first, second, path)
     }
 
@@ -182,7 +182,11 @@ fn a_closure_comes_over_and_its_realisations_if_they_are_trusted() {
     assert!(stores.to.database().derivation(&derivation).unwrap().is_some());
     assert!(stores.to.database().is_substituted(&derivation, "out").unwrap(), "a word isn't a build");
     // What this store knows itself stays.
-    stores.to.database().register(&[], &[(derivation.clone(), "out".into(), first.clone())], &[]).unwrap();
+    stores
+        .to
+        .database()
+        .register(&[], &[(derivation.clone(), "out".into(), first.clone())], &[], None)
+        .unwrap();
     let taken = stores.import(&bytes, Realisations::Trusted).unwrap();
     assert_eq!(taken.contradicted, [(derivation.clone(), "out".into(), second)]);
     assert_eq!(stores.to.database().realisation(&derivation, "out").unwrap(), Some(first));

@@ -56,7 +56,7 @@ impl Store {
             if found != *path {
                 return Err(ImportError::Contents { path: path.clone(), found });
             }
-            to.commit(new, path.name(), object.references, &[], &[])?;
+            to.commit(new, path.name(), object.references, &[], &[], None)?;
             progress(Progress { path, size_bytes: object.size_bytes });
             taken.new.push(path.clone());
         }

@@ -180,7 +180,7 @@ impl Store {
             return Err(ImportError::Contents { path: path.clone(), found });
         }
         let size_bytes = new.contents().size_bytes;
-        self.commit(new, path.name(), references, &[], &[])?;
+        self.commit(new, path.name(), references, &[], &[], None)?;
         Ok((size_bytes, true))
     }
 }
