@@ -1,12 +1,31 @@
-/* Writes its second argument to the file that its first one names. */
-#include <fcntl.h>
-#include <string.h>
-#include <unistd.h>
+/* Writes its second argument to the file that its first one names. Without a C library, whose start asks the processor what it
+   is: on a virtual machine that alone takes as long as a fifth of a whole build. */
+#define SYS_WRITE 1
+#define SYS_OPEN 2
+#define SYS_EXIT 60
 
-int main(int count, char **words)
+static long call(long number, long first, long second, long third)
 {
-    int file = count == 3 ? open(words[1], O_WRONLY | O_CREAT, 0644) : -1;
-    if (file < 0)
-        return 1;
-    return write(file, words[2], strlen(words[2])) == (long)strlen(words[2]) ? 0 : 1;
+    long result;
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "a"(number), "D"(first), "S"(second), "d"(third)
+                     : "rcx", "r11", "memory");
+    return result;
 }
+
+/* The words lie above the stack's first place: their count, then each one's. */
+__attribute__((used)) static void begin(long *stack)
+{
+    long length = 0, file, failed = 1;
+    const char *text = (const char *)stack[3];
+    if (stack[0] == 3) {
+        while (text[length])
+            length++;
+        file = call(SYS_OPEN, stack[2], 0101, 0644);
+        failed = file < 0 || call(SYS_WRITE, file, stack[3], length) != length;
+    }
+    call(SYS_EXIT, failed, 0, 0);
+}
+
+__asm__(".globl _start\n_start: mov %rsp, %rdi\n\tand $-16, %rsp\n\tcall begin\n");
