@@ -23,6 +23,7 @@ pub fn tests() -> Vec<Test> {
         ),
         test("sandbox::a_link_to_outside_stays_a_link", a_link_to_outside_stays_a_link),
         test("sandbox::misbehaviour_ends_with_a_clear_error", misbehaviour_ends_with_a_clear_error),
+        test("sandbox::who_goes_beyond_a_limit_is_stopped", who_goes_beyond_a_limit_is_stopped),
     ]
 }
 
@@ -132,5 +133,22 @@ fn misbehaviour_ends_with_a_clear_error() -> Result<(), String> {
         report += &format!("{word}: exit {:?}, prints {:?}\n{error}\n\n", found.status.code(), found.stdout);
     }
     insta::assert_snapshot!("misbehaviour", report);
+    Ok(())
+}
+
+fn who_goes_beyond_a_limit_is_stopped() -> Result<(), String> {
+    const LIMITS: [&str; 4] =
+        ["--limit-memory=100M", "--limit-processes=10", "--limit-disk=20M", "--limit-output=2M"];
+    let mut report = String::new();
+    for word in ["within", "memory", "shared-memory", "processes", "disk", "file", "output"] {
+        let mut command = sx(["realise", "-f"]);
+        command.arg(repository().join("tests/sandbox/limits.nix")).arg(word).args(LIMITS);
+        command.arg("--source-folder").arg(source_folder()?).env("SX_STORE", store()?);
+        let found = command.output().map_err(|error| error.to_string())?;
+        let error = String::from_utf8_lossy(&found.stderr);
+        let error: Vec<&str> = error.lines().filter(|line| line.starts_with("error")).collect();
+        report += &format!("{word}: exit {:?}\n{}\n\n", found.status.code(), error.join("\n"));
+    }
+    insta::assert_snapshot!("limits", report);
     Ok(())
 }

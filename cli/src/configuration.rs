@@ -11,10 +11,19 @@
 //! trust = "/etc/sx/trust.toml"                  # also --trust: who must have signed what
 //! substituters = ["/mnt/store"]                 # also --substituter: stores whose outputs are taken, if attested
 //! key = "/home/a/.config/sx/key"                # also --key: what this machine or person signs with
+//!
+//! [limits]                                      # of each build
+//! memory = "4G"                                 # also --limit-memory
+//! processes = 1000                              # also --limit-processes
+//! disk = "20G"                                  # also --limit-disk
+//! output = "2G"                                 # also --limit-output
+//! silence-seconds = 3600                        # also --max-silent-time
 //! ```
 
+use crate::command::bytes;
 use crate::failure::{Failure, Kind};
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -39,6 +48,41 @@ pub struct Configuration {
     pub substituters: Vec<PathBuf>,
     /// What is signed with.
     pub key: Option<PathBuf>,
+    /// What builds may use.
+    pub limits: BuildLimits,
+}
+
+/// What each build may use.
+#[derive(Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct BuildLimits {
+    /// Bytes of memory.
+    #[serde(deserialize_with = "size")]
+    pub memory: Option<u64>,
+    /// Processes and threads.
+    pub processes: Option<u64>,
+    /// Bytes of files.
+    #[serde(deserialize_with = "size")]
+    pub disk: Option<u64>,
+    /// Bytes of an output.
+    #[serde(deserialize_with = "size")]
+    pub output: Option<u64>,
+    /// Seconds without output.
+    pub silence_seconds: Option<u64>,
+}
+
+/// A number of bytes, or a text as options take it.
+fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Size {
+        Bytes(u64),
+        Text(String),
+    }
+    match Size::deserialize(deserializer)? {
+        Size::Bytes(bytes) => Ok(Some(bytes)),
+        Size::Text(text) => bytes(&text).map(Some).map_err(D::Error::custom),
+    }
 }
 
 /// The environment, read once.
@@ -124,6 +168,20 @@ mod tests {
     fn an_unknown_field_is_refused_by_name() {
         let error = toml::from_str::<Configuration>("strore = \"/x\"").unwrap_err();
         assert!(error.to_string().contains("strore"));
+    }
+
+    #[test]
+    fn limits_are_sizes_as_options_take_them() {
+        let read = |text: &str| toml::from_str::<Configuration>(text).map(|read| read.limits);
+        let limits = read("[limits]\nmemory = \"4G\"\noutput = 7\nprocesses = 9").unwrap();
+        let expected = BuildLimits {
+            memory: Some(4 << 30),
+            output: Some(7),
+            processes: Some(9),
+            ..BuildLimits::default()
+        };
+        assert_eq!(limits, expected);
+        assert!(read("[limits]\ndisk = \"much\"").unwrap_err().to_string().contains("`much` is no size"));
     }
 
     #[test]

@@ -201,6 +201,9 @@ impl From<RealiseError> for Failure {
                 SandboxError::Time(_)
                 | SandboxError::Silence(_)
                 | SandboxError::Log(_)
+                | SandboxError::Memory(_)
+                | SandboxError::Processes(_)
+                | SandboxError::Disk(_)
                 | SandboxError::Execute { .. }
                 | SandboxError::ZeroByte(_) => Kind::Build,
                 _ => Kind::Host,

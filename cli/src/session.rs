@@ -282,9 +282,14 @@ impl Session {
     ) -> T {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let jobs = building.jobs.map(usize::from).or(self.configuration.jobs).unwrap_or(processors);
+        let of_builds = &self.configuration.limits;
         let limits = Limits {
             time: Some(Duration::from_secs(building.timeout)),
-            silence: building.max_silent_time.map(Duration::from_secs),
+            silence: building.max_silent_time.or(of_builds.silence_seconds).map(Duration::from_secs),
+            memory_bytes: building.limit_memory.or(of_builds.memory),
+            processes: building.limit_processes.or(of_builds.processes),
+            disk_bytes: building.limit_disk.or(of_builds.disk),
+            output_bytes: building.limit_output.or(of_builds.output),
             ..Limits::default()
         };
         let events = |event: sx_store::Event<'_>| self.progress.show(&event);

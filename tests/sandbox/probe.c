@@ -3,7 +3,7 @@
    usage: probe WHAT OUT [ARGUMENT]
 
    Most words write what they found to OUT, a line each; others misbehave. `does` obeys: `mkdir PATH ''`, `write PATH TEXT`,
-   `copy FROM TO`, `fork COUNT ''`, `fill BYTES ''`, `file PATH BYTES`, three words each.  */
+   `copy FROM TO`, `fork COUNT BYTES`, `fill BYTES ''`, `file PATH BYTES`, `wait '' ''`, three words each.  */
 
 #include <stdio.h>
 #include <string.h>
@@ -174,23 +174,23 @@ static int copy(char *from, char *to)
     return close(made) != 0 || close(in) != 0;
 }
 
-/* Has COUNT processes beside this one at a time, which wait for ever. */
-static int fork_many(long count)
-{
-    while (count-- > 0) {
-        long pid = __syscall(SYS_fork);
-        if (pid < 0) { printf("fork: %d\n", (int)-pid); return 1; }
-        if (pid == 0) for (;;) __syscall(SYS_pause);
-    }
-    return 0;
-}
-
 static int fill_memory(long bytes)
 {
     long at;
-    char *memory = malloc(bytes);
+    volatile char *memory = malloc(bytes);
     if (!memory) { printf("no memory\n"); return 1; }
     for (at = 0; at < bytes; at += 4096) memory[at] = 1;
+    return 0;
+}
+
+/* Makes COUNT processes that fill so much memory and wait for ever. The kernel may refuse some of them. */
+static int fork_many(long count, long bytes)
+{
+    while (count-- > 0)
+        if (__syscall(SYS_fork) == 0) {
+            fill_memory(bytes);
+            for (;;) __syscall(SYS_pause);
+        }
     return 0;
 }
 
@@ -213,8 +213,9 @@ static int does(char **word)
     for (; word[0]; word += 3) {
         int failed = 2;
         if (strcmp(word[0], "mkdir") == 0) failed = __syscall(SYS_mkdir, word[1], 0755L) < 0;
-        else if (strcmp(word[0], "fork") == 0) failed = fork_many(atoi(word[1]));
+        else if (strcmp(word[0], "fork") == 0) failed = fork_many(atoi(word[1]), atoi(word[2]));
         else if (strcmp(word[0], "fill") == 0) failed = fill_memory(atoi(word[1]));
+        else if (strcmp(word[0], "wait") == 0) for (;;) __syscall(SYS_pause);
         else if (strcmp(word[0], "copy") == 0) failed = copy(word[1], word[2]);
         else if (strcmp(word[0], "file") == 0) failed = make_file(word[1], atoi(word[2]));
         else if (strcmp(word[0], "write") == 0) {

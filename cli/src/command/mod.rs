@@ -165,6 +165,18 @@ pub struct Building {
     /// Stop a build that prints nothing for this many seconds
     #[arg(long, value_name = "SECONDS")]
     pub max_silent_time: Option<u64>,
+    /// Stop a build whose processes have more memory than this together, such as 4G
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub limit_memory: Option<u64>,
+    /// Stop a build that has more processes and threads than this
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit_processes: Option<u64>,
+    /// Stop a build whose files take more than this, its outputs included
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub limit_disk: Option<u64>,
+    /// Refuse outputs that are larger than this
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub limit_output: Option<u64>,
     /// Look for sources in this folder first; may be given several times
     #[arg(long = "source-folder", value_name = "DIR")]
     pub source_folders: Vec<PathBuf>,
@@ -197,6 +209,10 @@ impl Default for Building {
             source_folders: Vec::new(),
             debian_mirrors: Vec::new(),
             crate_registries: Vec::new(),
+            limit_memory: None,
+            limit_processes: None,
+            limit_disk: None,
+            limit_output: None,
             dry_run: false,
             keep_going: false,
             keep_failed: false,
