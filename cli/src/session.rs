@@ -20,6 +20,7 @@ use sx_signing::Statement;
 use sx_source::fetch::Proxies;
 use sx_source::{FetchOptions, apt};
 use sx_store::check::{Check, Checked};
+use sx_store::explain::Reason;
 use sx_store::realise::{AfterFailure, FailedBuilds, Plan, RealiseError};
 use sx_store::sandbox::Limits;
 use sx_store::site::{KeptError, Site};
@@ -179,6 +180,16 @@ impl Session {
         wanted: &[(StorePath, String)],
     ) -> Result<Plan, Failure> {
         Ok(self.with_realiser(building, derivations, |realiser| realiser.plan(wanted))?)
+    }
+
+    /// Why each of these derivations, which aren't realised, is to be built.
+    pub fn explain(
+        &self,
+        building: &Building,
+        derivations: &Derivations,
+        paths: &[StorePath],
+    ) -> Result<Vec<Reason>, Failure> {
+        Ok(self.with_realiser(building, derivations, |realiser| realiser.explain(paths))?)
     }
 
     /// Realises what is wanted, builds it once more, or all that it is built from too, and compares. Gives what came out for

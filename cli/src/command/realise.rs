@@ -21,6 +21,9 @@ pub struct Arguments {
     /// Build it once more, with other surroundings, and compare: what `sx check` does
     #[arg(long, conflicts_with = "dry_run")]
     check: bool,
+    /// Say of each derivation to build why: what changed since one of its name was realised here
+    #[arg(long)]
+    explain: bool,
     /// Print JSON: the derivation, each output's store path, and where it lies on disk
     #[arg(long)]
     json: bool,
@@ -52,6 +55,13 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
     }
     let wanted = package.wanted();
     session.substitute(&arguments.substitution, &arguments.building, &derivations, &wanted)?;
+    if arguments.explain {
+        let builds = session.plan(&arguments.building, &derivations, &wanted)?.builds;
+        let reasons = session.explain(&arguments.building, &derivations, &builds)?;
+        for (path, reason) in builds.iter().zip(reasons) {
+            session.progress().print(&format!("sx: {}: {reason}", path.name().trim_end_matches(".drv")));
+        }
+    }
     let paths = session.realise(&arguments.building, &derivations, &wanted)?;
     if let (Some(link), [path]) = (&arguments.out_link, &paths[..]) {
         let link = std::path::absolute(link).map_err(|error| Failure::io("find", link, &error))?;
@@ -91,6 +101,8 @@ struct PlanReport {
     builds: Vec<String>,
     /// Store paths that would be taken from elsewhere.
     substitutes: Vec<String>,
+    /// For each of the builds, with `--explain`, why.
+    reasons: Vec<String>,
 }
 
 fn plan(
@@ -108,12 +120,22 @@ fn plan(
         }
         None => (session.plan(building, derivations, &package.wanted())?.builds, Vec::new()),
     };
+    let reasons = match arguments.explain {
+        true => session.explain(building, derivations, &builds)?,
+        false => Vec::new(),
+    };
+    let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
     let builds: Vec<String> = builds.iter().map(ToString::to_string).collect();
     if arguments.json {
-        return session.print_json(&PlanReport { builds, substitutes });
+        return session.print_json(&PlanReport { builds, substitutes, reasons });
     }
     if !substitutes.is_empty() {
         session.progress().tell(&format!("sx: would be taken from elsewhere: {}", substitutes.join(", ")));
     }
-    if builds.is_empty() { Ok(()) } else { session.print(&builds.join("\n")) }
+    let mut lines = Vec::new();
+    for (number, path) in builds.into_iter().enumerate() {
+        lines.push(path);
+        lines.extend(reasons.get(number).map(|reason| format!("  {reason}")));
+    }
+    if lines.is_empty() { Ok(()) } else { session.print(&lines.join("\n")) }
 }
