@@ -39,6 +39,39 @@ struct Running {
     bar: Option<ProgressBar>,
     /// The line that its builder is printing.
     line: Vec<u8>,
+    /// Whether it runs in another process.
+    waits: bool,
+}
+
+impl State {
+    /// How many run and wait, as the total's line has it.
+    fn counts(&self) -> String {
+        let waiting = self.running.values().filter(|running| running.waits).count();
+        let running = self.running.len() - waiting;
+        match waiting {
+            0 => format!("{running} running"),
+            _ => format!("{running} running, {waiting} waited for"),
+        }
+    }
+
+    fn count(&self) {
+        if let Some(total) = &self.total {
+            total.set_message(self.counts());
+        }
+    }
+}
+
+/// The line of all.
+const TOTAL: &str = "{spinner} {pos}/{len} realised, {msg}, {elapsed}";
+
+/// The line of one build.
+const BUILD: &str = "  {prefix:.bold} {elapsed} {wide_msg:.dim}";
+
+fn bar(live: &MultiProgress, name: &str) -> ProgressBar {
+    let bar = live.insert(0, ProgressBar::no_length());
+    bar.set_style(style(BUILD));
+    bar.set_prefix(name.to_owned());
+    bar
 }
 
 /// Longest piece of a builder's line that is shown, in bytes.
@@ -88,24 +121,30 @@ impl Progress {
                 state.planned = *count;
                 if let Some(live) = self.live.as_ref().filter(|_| *count > 0) {
                     let bar = live.add(ProgressBar::new(*count as u64));
-                    bar.set_style(style("{spinner} {pos}/{len} realised, {elapsed}"));
+                    bar.set_style(style(TOTAL));
+                    bar.set_message(state.counts());
                     bar.enable_steady_tick(Duration::from_millis(120));
                     state.total = Some(bar);
                 }
             }
             Event::Waiting(derivation) => {
+                let bar = self.live.as_ref().map(|live| bar(live, name(derivation)));
+                if let Some(bar) = &bar {
+                    bar.set_message("is being built by another process, which is waited for");
+                }
+                let waiting = Running { since: Instant::now(), bar, line: Vec::new(), waits: true };
+                state.running.insert((*derivation).clone(), waiting);
+                state.count();
                 self.tell(&format!("sx: waiting for {}, which is being built", name(derivation)));
             }
             Event::Started(derivation) => {
-                let bar = self.live.as_ref().map(|live| {
-                    let bar = live.insert(0, ProgressBar::no_length());
-                    bar.set_style(style("  {prefix:.bold} {elapsed} {wide_msg:.dim}"));
-                    bar.set_prefix(name(derivation).to_owned());
-                    bar
-                });
+                // It was waited for before, if another process began it and failed.
+                end(&mut state, derivation);
+                let bar = self.live.as_ref().map(|live| bar(live, name(derivation)));
                 self.tell(&format!("sx: building {}", name(derivation)));
-                let running = Running { since: Instant::now(), bar, line: Vec::new() };
+                let running = Running { since: Instant::now(), bar, line: Vec::new(), waits: false };
                 state.running.insert((*derivation).clone(), running);
+                state.count();
             }
             Event::Output { derivation, bytes } => {
                 if let Some(running) = state.running.get_mut(*derivation) {
@@ -190,6 +229,7 @@ fn end(state: &mut State, derivation: &StorePath) -> Option<Duration> {
         bar.set_position(state.finished as u64);
     }
     let running = state.running.remove(derivation)?;
+    state.count();
     if let Some(bar) = running.bar {
         bar.finish_and_clear();
     }
@@ -210,9 +250,28 @@ mod tests {
 
     #[test]
     fn every_template_is_valid() {
-        style("{spinner} {pos}/{len} realised, {elapsed}");
+        style(TOTAL);
+        style(BUILD);
         style("{spinner} {wide_msg} {elapsed}");
-        style("  {prefix:.bold} {elapsed} {wide_msg:.dim}");
         style("{spinner} {wide_msg}");
+    }
+
+    #[test]
+    fn what_runs_and_what_is_waited_for_is_counted() {
+        let path = |name: &str| StorePath::new(sx_derivation::Digest::of(name.as_bytes()), name).unwrap();
+        let [one, two] = [path("one.drv"), path("two.drv")];
+        let progress = Progress::new(Verbosity::Quiet, None);
+        progress.show(&Event::Planned(2));
+        let shown = |event: &Event<'_>| {
+            progress.show(event);
+            progress.lock().counts()
+        };
+        assert_eq!(shown(&Event::Started(&one)), "1 running");
+        assert_eq!(shown(&Event::Waiting(&two)), "1 running, 1 waited for");
+        let output = Event::Output { derivation: &one, bytes: b"a line\nan unfinished" };
+        assert_eq!(shown(&output), "1 running, 1 waited for");
+        assert_eq!(shown(&Event::Finished { derivation: &one, built: true }), "0 running, 1 waited for");
+        assert_eq!(shown(&Event::Started(&two)), "1 running");
+        assert_eq!(shown(&Event::Failed(&two)), "0 running");
     }
 }
