@@ -25,6 +25,16 @@ pub fn tests() -> Vec<Test> {
             a_wait_for_another_process_can_be_called_off,
         ),
         test("store::a_full_disk_damages_nothing", &["unshare", "mount"], a_full_disk_damages_nothing),
+        test(
+            "store::a_quota_that_is_used_up_damages_nothing",
+            &["root", "mkfs.btrfs", "btrfs", "mount", "umount", "truncate"],
+            a_quota_that_is_used_up_damages_nothing,
+        ),
+        test(
+            "store::a_disk_that_fails_loses_nothing_acknowledged",
+            &["root", "mkfs.ext4", "e2fsck", "mount", "umount", "truncate"],
+            a_disk_that_fails_loses_nothing_acknowledged,
+        ),
         test("store::a_read_only_disk_is_told", &["unshare", "mount"], a_read_only_disk_is_told),
         test(
             "store::what_was_acknowledged_outlives_a_power_cut",
@@ -252,21 +262,85 @@ const LARGE_TEXT: &str = r#"
 fn a_full_disk_damages_nothing() -> Result<(), String> {
     let script = format!(
         r#"sx=$1; export SX_STORE=$2; {LARGE_TEXT}
-        mount -t tmpfs -o size=1500k none "$2"
-        n=0
-        while kept=$(large "text-$n" 2>/dev/null); do
-            if [ $n = 0 ]; then first=$kept; ln -s "$kept" "$2/roots/first"; fi
-            n=$((n + 1)); [ $n -lt 100 ]
+        # Full at other steps: while the database is made, while files are written, while rows are.
+        for size in 60k 200k 500k 700k 900k 1100k 1500k 1501k 1502k 1503k; do
+            mount -t tmpfs -o size=$size none "$2"
+            n=0
+            while kept=$(large "text-$n" 2>/dev/null); do
+                if [ $n = 0 ]; then first=$kept; ln -s "$kept" "$2/roots/first"; fi
+                n=$((n + 1)); [ $n -lt 100 ]
+            done
+            if [ $size = 1500k ]; then [ $n -gt 3 ]; fi
+            # With room again all is well.
+            mount -o remount,size=100m "$2"
+            "$sx" -q store verify --contents
+            "$sx" -q gc
+            if [ $n -gt 0 ]; then test -e "$2/store/${{first##*/}}"; fi
+            large again >/dev/null
+            "$sx" -q store verify --contents
+            umount "$2"
         done
-        [ $n -gt 3 ]
-        "$sx" -q store verify --contents
-        "$sx" -q gc
-        test -e "$2/store/${{first##*/}}"
-        large again >&2
-        "$sx" -q store verify --contents
         echo whole"#
     );
     assert_eq!(confined(&script)?, "whole");
+    Ok(())
+}
+
+/// Runs a script as root with mounts of its own: `$1` is sx, `$2` an empty folder.
+fn with_mounts(script: &str) -> Result<String, String> {
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-euc", script, "sh"]).arg(sx([""; 0]).get_program()).arg(folder.path());
+    let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
+    command.current_dir("/").env("NO_COLOR", "1").env("PATH", path).env("XDG_CONFIG_HOME", folder.path());
+    output(&mut command)
+}
+
+fn a_quota_that_is_used_up_damages_nothing() -> Result<(), String> {
+    let script = format!(
+        r#"sx=$1; {LARGE_TEXT}
+        mount -t tmpfs -o size=400m none "$2"; cd "$2"
+        mkdir disk; truncate -s 300M d.img; mkfs.btrfs -q d.img >/dev/null; mount -o loop d.img disk
+        btrfs quota enable disk; btrfs subvolume create disk/sub >/dev/null; btrfs qgroup limit 3M disk/sub
+        export SX_STORE=$2/disk/sub/sx
+        n=0
+        while kept=$(large "text-$n" 2>said); do echo "$kept" >> acknowledged; n=$((n + 1)); [ $n -lt 100 ]; done
+        [ $n -gt 3 ]; grep -o "Disk quota exceeded" said;
+        btrfs qgroup limit none disk/sub
+        "$sx" -q store verify --contents
+        for path in $(cat acknowledged); do "$sx" path-info "$path" >/dev/null; done
+        large again >/dev/null; "$sx" -q gc; "$sx" -q store verify --contents
+        cd /; umount "$2/disk" "$2"
+        echo whole"#
+    );
+    let told = with_mounts(&script)?;
+    assert_eq!(told, "Disk quota exceeded\nwhole");
+    Ok(())
+}
+
+/// A disk of 64 MB of which no more than 6 MB are there: what goes beyond is an error of the device, told when it is flushed.
+fn a_disk_that_fails_loses_nothing_acknowledged() -> Result<(), String> {
+    let script = format!(
+        r#"sx=$1; {LARGE_TEXT}
+        mount -t tmpfs none "$2"; cd "$2"
+        mkdir back disk; mount -t tmpfs -o size=6m none back; touch acknowledged
+        truncate -s 64M back/d.img; mkfs.ext4 -q -F back/d.img; mount -o loop back/d.img disk
+        export SX_STORE=$2/disk/sx
+        n=0
+        while kept=$(large "text-$n" 2>said); do echo "$kept" >> acknowledged; n=$((n + 1)); [ $n -lt 300 ]; done
+        [ $n -gt 3 ]; grep -o "Input/output error\|disk I/O error" said | sort -u
+        umount disk
+        mount -o remount,size=100m back
+        e2fsck -fy back/d.img >/dev/null || [ $? -lt 4 ]
+        mount -o loop back/d.img disk
+        "$sx" -q store verify --contents
+        for path in $(cat acknowledged); do "$sx" path-info "$path" >/dev/null; done
+        large again >/dev/null; "$sx" -q gc; "$sx" -q store verify --contents
+        cd /; umount "$2/disk" "$2/back" "$2"
+        echo whole"#
+    );
+    let told = with_mounts(&script)?;
+    assert!(told.contains("I/O error\nwhole") || told.contains("Input/output error\nwhole"), "{told}");
     Ok(())
 }
 
@@ -333,11 +407,6 @@ fn what_was_acknowledged_outlives_a_power_cut() -> Result<(), String> {
         cd /; umount "$2"
         [ $lost -gt 0 ] || { echo "the copies lose nothing, so they show nothing"; exit 1; }
         echo whole"#;
-    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let mut command = Command::new("unshare");
-    command.args(["--mount", "sh", "-euc", script, "sh"]).arg(sx([""; 0]).get_program()).arg(folder.path());
-    let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
-    command.current_dir("/").env("NO_COLOR", "1").env("PATH", path);
-    assert_eq!(output(&mut command)?, "whole");
+    assert_eq!(with_mounts(script)?, "whole");
     Ok(())
 }

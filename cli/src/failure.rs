@@ -119,6 +119,15 @@ impl Failure {
                 return self
                     .hint("the disk is full: free some room, or choose another disk with `--store DIR`");
             }
+            if io.is_some_and(|io| io.kind() == std::io::ErrorKind::QuotaExceeded) {
+                return self.hint("the quota on disk space is used up; `sx gc` frees what nobody needs");
+            }
+            if io.is_some_and(|io| io.raw_os_error() == Some(5))
+                || current.to_string().contains("disk I/O error")
+            {
+                return self
+                    .hint("the disk fails: see the kernel's log; `sx store verify --contents` tells what is damaged");
+            }
             if io.is_some_and(|io| io.kind() == std::io::ErrorKind::ReadOnlyFilesystem) {
                 return self.hint("the file system is read-only: choose another place with `--store DIR`");
             }
@@ -275,5 +284,11 @@ mod tests {
         let source = std::io::Error::from(std::io::ErrorKind::StorageFull);
         let failure = Failure::io("write", Path::new("/x"), &source);
         assert!(failure.render(false).contains("hint: the disk is full"));
+        let hinted = |source: std::io::Error, hint: &str| {
+            let failure = Failure::io("write", Path::new("/x"), &source).render(false);
+            assert!(failure.contains(hint), "{failure}");
+        };
+        hinted(std::io::ErrorKind::QuotaExceeded.into(), "hint: the quota on disk space");
+        hinted(std::io::Error::from_raw_os_error(5), "hint: the disk fails");
     }
 }
