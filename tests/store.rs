@@ -272,7 +272,7 @@ fn a_full_disk_damages_nothing() -> Result<(), String> {
             done
             if [ $size = 1500k ]; then [ $n -gt 3 ]; fi
             # With room again all is well.
-            mount -o remount,size=100m "$2"
+            mount -o remount,size=100m none "$2"
             "$sx" -q store verify --contents
             "$sx" -q gc
             if [ $n -gt 0 ]; then test -e "$2/store/${{first##*/}}"; fi
