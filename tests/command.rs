@@ -58,6 +58,12 @@ fn eval_prints_values() -> Result<(), String> {
         (vec!["eval", "--json", "-E", "{ b = [ 1 2.5 ]; a = null; }"], "{\"a\":null,\"b\":[1,2.5]}"),
         (vec!["eval", "--strict", "-E", "[ (1 + 1) ]"], "[ 2 ]"),
         (vec!["eval", "-E", "x: x * 2", "--apply", "f: f 21"], "42"),
+        (vec!["eval", "-E", "{ x ? 1 }: x", "--apply", "f: f { x = 2; }"], "2"),
+        (
+            vec!["eval", "-E", "{ x ? 1, y }: x", "--apply", "builtins.functionArgs"],
+            "{ x = true; y = false; }",
+        ),
+        (vec!["eval", "-E", "{ x ? 1 }: { y = x; }", "y"], "1"),
         (vec!["eval", "-E", "{ x, y }: x + y", "--arg", "x", "1", "--argstr", "y", "2"], ""),
         (vec!["eval", "-E", "{ x, y }: x + y", "--argstr", "x", "1", "--argstr", "y", "2"], "\"12\""),
     ] {

@@ -118,6 +118,15 @@ pub enum Form {
     Raw,
 }
 
+/// What a target is evaluated for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// To be shown: a function stays one unless there are arguments for it, as in Nix, so that `--apply` gets it.
+    Value,
+    /// To be realised: functions are called, and derivations kept.
+    Packages,
+}
+
 /// Where the expression is.
 enum Source {
     /// The outputs of the flake in a folder.
@@ -131,7 +140,7 @@ enum Source {
 impl Session {
     /// Evaluates and prints the target's value, after applying a function to it if there is one.
     pub fn value(&self, target: &Target, function: Option<&str>, form: Form) -> Result<String, Failure> {
-        let (text, _) = self.evaluate_keeping(Keeping::Nothing, target, |evaluator, value, folder| {
+        let (text, _) = self.evaluate_for(Purpose::Value, target, |evaluator, value, folder| {
             let value = match function {
                 None => value,
                 Some(function) => {
@@ -217,12 +226,12 @@ impl Session {
         target: &Target,
         work: impl for<'a> FnOnce(&Evaluator<'a>, Value<'a>, &[u8]) -> Outcome<'a, R> + Send,
     ) -> Result<(R, Derivations), Failure> {
-        self.evaluate_keeping(Keeping::All, target, work)
+        self.evaluate_for(Purpose::Packages, target, work)
     }
 
-    fn evaluate_keeping<R: Send>(
+    fn evaluate_for<R: Send>(
         &self,
-        keeping: Keeping,
+        purpose: Purpose,
         target: &Target,
         work: impl for<'a> FnOnce(&Evaluator<'a>, Value<'a>, &[u8]) -> Outcome<'a, R> + Send,
     ) -> Result<(R, Derivations), Failure> {
@@ -237,6 +246,10 @@ impl Session {
                 (folder, tree)
             }
             Source::Text(_, _, folder) => (folder.clone(), flake::tree_around(folder)),
+        };
+        let keeping = match purpose {
+            Purpose::Value => Keeping::Nothing,
+            Purpose::Packages => Keeping::All,
         };
         let host = TreeHost::new(self.store(), tree, self.progress(), most_bytes, keeping);
         let options = self.options(&target.exploring);
@@ -253,7 +266,10 @@ impl Session {
                     Source::Flake(_) => in_flake(evaluator, root, path)?,
                     _ => path,
                 };
-                let value = evaluator.select_path(root, &path, &arguments)?;
+                let mut value = evaluator.select_path(root, &path, &arguments)?;
+                if purpose == Purpose::Packages || !arguments.is_empty() {
+                    value = evaluator.auto_call(value, &arguments)?;
+                }
                 work(evaluator, value, folder)
             })
         });

@@ -13,10 +13,18 @@ pub struct Diagnostic {
     message: String,
     excerpt: Option<Excerpt>,
     notes: Vec<(String, Option<Excerpt>)>,
-    frames: Vec<(String, Option<Excerpt>)>,
+    frames: Vec<Frame>,
     frames_omitted: usize,
     hint: Option<String>,
     others: Vec<Self>,
+}
+
+/// A step on the way to an error, with the source around it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Frame {
+    what: String,
+    excerpt: Option<Excerpt>,
+    is_context: bool,
 }
 
 /// Whether to use the terminal's colours.
@@ -31,14 +39,15 @@ pub enum Colour {
 /// How much of the way to an error is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trace {
-    /// The few steps next to it.
+    /// The few steps next to it, and what the expression itself says about the way.
     Short,
     /// All of it.
     Whole,
 }
 
-/// Steps shown in a short trace.
+/// Steps shown in a short trace, and lines of what the expression says itself.
 const SHORT_TRACE: usize = 4;
+const SHORT_CONTEXT: usize = 6;
 
 /// The longest message that is shown whole, and how much is shown of another at its beginning and end, in bytes.
 const LONG_MESSAGE: usize = 2000;
@@ -49,9 +58,9 @@ impl Diagnostic {
     pub(crate) fn new(mut error: Error, sources: &Sources) -> Self {
         add_definitions(&mut error, sources);
         let excerpt = |span| Excerpt::new(sources, span);
-        let mut frames: Vec<(String, Option<Excerpt>)> = Vec::new();
-        for (message, span) in error.frames {
-            let frame = (message, excerpt(span));
+        let mut frames: Vec<Frame> = Vec::new();
+        for step in error.frames {
+            let frame = Frame { what: step.what, excerpt: excerpt(step.span), is_context: step.is_context };
             if frames.last() != Some(&frame) {
                 frames.push(frame);
             }
@@ -99,10 +108,7 @@ impl Diagnostic {
 
     fn write(&self, text: &mut String, paint: Paint, trace: Trace) -> fmt::Result {
         writeln!(text, "{}", paint.red(&format!("error: {}", self.message)))?;
-        let paint_part = |part, text: &str| match part {
-            Part::Margin => paint.blue(text),
-            Part::Mark => paint.red(text),
-        };
+        let paint_part = |part, text: &str| paint.part(part, text);
         let is_beside = |note: &&(String, Option<Excerpt>)| match (&note.1, &self.excerpt) {
             (Some(note), Some(main)) => note.shares_line_with(main),
             _ => false,
@@ -118,31 +124,43 @@ impl Diagnostic {
                 excerpt.write(text, '-', &[], paint_part)?;
             }
         }
-        let is_news = |excerpt: &Option<Excerpt>| excerpt.is_some() && *excerpt != self.excerpt;
-        let placed = self.frames.iter().filter(|(_, excerpt)| trace == Trace::Whole || is_news(excerpt));
-        let shown = if trace == Trace::Whole { usize::MAX } else { SHORT_TRACE };
-        let total = placed.clone().count();
-        for (message, excerpt) in placed.take(shown) {
-            match excerpt {
-                Some(excerpt) if trace == Trace::Whole => {
-                    writeln!(text, "{message}")?;
-                    excerpt.write(text, '-', &[], paint_part)?;
-                }
-                Some(Excerpt { file, line, column, .. }) => {
-                    writeln!(text, "  {message} ({file}:{line}:{column})")?
-                }
-                None => writeln!(text, "{message}")?,
-            }
-        }
-        let hidden = total.saturating_sub(shown) + self.frames_omitted;
-        if hidden > 0 {
-            writeln!(text, "  and {hidden} more steps")?;
-        }
+        self.write_frames(text, paint, trace)?;
         if let Some(hint) = &self.hint {
             writeln!(text, "{} {hint}", paint.bold("hint:"))?;
         }
         for other in &self.others {
             other.write(text, paint, trace)?;
+        }
+        Ok(())
+    }
+
+    fn write_frames(&self, text: &mut String, paint: Paint, trace: Trace) -> fmt::Result {
+        let mut hidden = self.frames_omitted;
+        let (mut steps, mut contexts) = (0, 0);
+        for Frame { what, excerpt, is_context } in &self.frames {
+            if trace == Trace::Whole {
+                writeln!(text, "{what}")?;
+                if let Some(excerpt) = excerpt {
+                    excerpt.write(text, '-', &[], |part, text: &str| paint.part(part, text))?;
+                }
+                continue;
+            }
+            let is_news = excerpt.is_some() && *excerpt != self.excerpt;
+            let (shown, most) =
+                if *is_context { (&mut contexts, SHORT_CONTEXT) } else { (&mut steps, SHORT_TRACE) };
+            if *shown == most {
+                hidden += usize::from(*is_context || is_news);
+            } else if *is_context {
+                *shown += 1;
+                writeln!(text, "  {}", paint.bold(what))?;
+            } else if is_news && let Some(Excerpt { file, line, column, .. }) = excerpt {
+                *shown += 1;
+                writeln!(text, "  {what} ({file}:{line}:{column})")?;
+            }
+        }
+        if hidden > 0 {
+            let plural = if hidden == 1 { "" } else { "s" };
+            writeln!(text, "  and {hidden} more step{plural}")?;
         }
         Ok(())
     }
@@ -203,6 +221,13 @@ impl Paint {
         match self.0 {
             Colour::Off => text.to_owned(),
             Colour::On => format!("\x1b[{code}m{text}\x1b[0m"),
+        }
+    }
+
+    fn part(self, part: Part, text: &str) -> String {
+        match part {
+            Part::Margin => self.blue(text),
+            Part::Mark => self.red(text),
         }
     }
 

@@ -60,11 +60,22 @@ pub struct Error {
     /// Other places that belong to it.
     pub notes: Vec<(String, Span)>,
     /// What was being done, innermost first.
-    pub frames: Vec<(String, Span)>,
+    pub frames: Vec<Step>,
     /// Frames that were left out of the middle.
     pub frames_omitted: usize,
     /// Further errors of the same file.
     pub others: Vec<Error>,
+}
+
+/// A step on the way to an error.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// What was being done.
+    pub what: String,
+    /// Where.
+    pub span: Span,
+    /// Whether the expression itself says it, with `builtins.addErrorContext`: such a step means more to people than a call.
+    pub is_context: bool,
 }
 
 /// A value, or why there is none.
@@ -124,11 +135,25 @@ impl Error {
     /// Says what was being done.
     #[must_use]
     pub fn while_doing(mut self: Box<Self>, what: impl FnOnce() -> String, span: Span) -> Box<Self> {
+        self.add(Step { what: what(), span, is_context: false });
+        self
+    }
+
+    /// Says what was being done in the words of the expression itself.
+    #[must_use]
+    pub fn in_context(mut self: Box<Self>, what: String) -> Box<Self> {
+        self.add(Step { what, span: Span::NOWHERE, is_context: true });
+        self
+    }
+
+    /// Adds a step, and leaves out one from the middle if there are too many: a call before what the expression says.
+    fn add(&mut self, step: Step) {
         if self.frames.len() >= 2 * FRAMES_KEPT {
-            self.frames.remove(FRAMES_KEPT);
+            let middle = &self.frames[FRAMES_KEPT..];
+            let call = middle.iter().position(|step| !step.is_context).unwrap_or(0);
+            self.frames.remove(FRAMES_KEPT + call);
             self.frames_omitted += 1;
         }
-        self.frames.push((what(), span));
-        self
+        self.frames.push(step);
     }
 }

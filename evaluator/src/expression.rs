@@ -216,7 +216,7 @@ pub struct AttributeSet<'a> {
 pub struct StaticAttribute<'a> {
     /// Its name.
     pub name: Symbol,
-    /// Where the name stands.
+    /// Where its attribute path begins.
     pub position: u32,
     /// In a `rec` set: where the others see it.
     pub slot: Option<u32>,
@@ -229,6 +229,8 @@ pub struct StaticAttribute<'a> {
 pub struct DynamicAttribute<'a> {
     /// A string, or null for no attribute.
     pub name: Code<'a>,
+    /// Where its attribute path begins.
+    pub position: u32,
     /// Its value.
     pub value: Code<'a>,
 }

@@ -70,21 +70,21 @@ impl<'a> Evaluator<'a> {
         self.call(value, &[Value::Attributes(set)])
     }
 
-    /// Goes down a path of attributes and list indexes, calling functions on the way as [`auto_call`](Self::auto_call).
-    /// Forces nothing beside the path.
+    /// Goes down a path of attributes and list indexes, calling functions on the way as [`auto_call`](Self::auto_call),
+    /// but not what it ends at. Forces nothing beside the path.
     pub fn select_path(
         &self,
         root: Value<'a>,
         path: &[String],
         arguments: &[(String, Value<'a>)],
     ) -> Outcome<'a> {
-        let mut value = self.auto_call(root, arguments)?;
+        let mut value = root;
         for (n, part) in path.iter().enumerate() {
             let so_far = || match path.get(..n) {
                 None | Some([]) => String::new(),
                 Some(parts) => format!(" in `{}`", parts.join(".")),
             };
-            value = match value {
+            value = match self.auto_call(value, arguments)? {
                 Value::Attributes(set) => {
                     let found = self.symbols.find(part.as_bytes()).and_then(|name| set.get(name));
                     let Some(found) = found else {
@@ -110,9 +110,8 @@ impl<'a> Evaluator<'a> {
                     return Err(self.expected(&wanted, other));
                 }
             };
-            value = self.auto_call(value, arguments)?;
         }
-        Ok(value)
+        self.force(value)
     }
 
     /// The names of a set's attributes, sorted; none for anything else.

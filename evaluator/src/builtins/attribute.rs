@@ -127,10 +127,9 @@ fn list_to_attrs<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outc
         let Some(name) = set.get(known::NAME) else {
             return Err(evaluator.missing(set, known::NAME, crate::source::Span::NOWHERE));
         };
-        let position = name.position;
         let name = evaluator.symbols.intern(evaluator.plain_string(name.value)?);
         match set.get(known::VALUE) {
-            Some(value) => attributes.push(Attribute { name, position, value: value.value }),
+            Some(value) => attributes.push(Attribute { name, ..value }),
             // The first of a name counts; the others need no value.
             None if attributes.iter().any(|earlier| earlier.name == name) => {}
             None => return Err(evaluator.missing(set, known::VALUE, crate::source::Span::NOWHERE)),
@@ -145,7 +144,8 @@ fn map_attrs<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<
     evaluator.check_collecting::<(Attribute<'_>, Thunk<'_>)>(set.len())?;
     let all = set.all(arena);
     let each = arena.put(Each::Attribute(arguments[0], all));
-    let mapped = arena.fill(all.len(), |n| Attribute { value: each.later(arena, n), ..all[n] });
+    let mapped =
+        arena.fill(all.len(), |n| Attribute { name: all[n].name, position: 0, value: each.later(arena, n) });
     Ok(Value::Attributes(Attributes::from_sorted(arena, mapped)))
 }
 

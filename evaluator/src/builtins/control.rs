@@ -81,7 +81,7 @@ fn throw<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> 
 fn add_error_context<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
     evaluator.force(arguments[1]).or_else(|error| {
         let text = evaluator.coerce(arguments[0], Coercion::INTERPOLATED)?;
-        Err(error.while_doing(|| text.bytes.to_str_lossy().into_owned(), crate::source::Span::NOWHERE))
+        Err(error.in_context(text.bytes.to_str_lossy().into_owned()))
     })
 }
 

@@ -305,5 +305,10 @@ impl<'a> Evaluator<'a> {
 #[cold]
 #[inline(never)]
 fn while_calling_builtin(error: Box<Error>, builtin: &'static Builtin, span: Span) -> Box<Error> {
-    error.at(span).while_doing(|| format!("while calling `builtins.{}`", builtin.name), span)
+    let error = error.at(span);
+    // What it says is in the chain already.
+    if builtin.name == "addErrorContext" {
+        return error;
+    }
+    error.while_doing(|| format!("while calling `builtins.{}`", builtin.name), span)
 }

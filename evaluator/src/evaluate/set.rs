@@ -81,7 +81,8 @@ impl<'a> Evaluator<'a> {
                     Error::new(ErrorKind::Value, format!("dynamic attribute `{text}` is already defined"));
                 return Err(error.at(span).with_note("it is defined first here", earlier));
             }
-            all.push(Attribute { name, position: span.start, value: self.delay(dynamic.value, frame) });
+            let value = self.delay(dynamic.value, frame);
+            all.push(Attribute { name, position: dynamic.position, value });
         }
         Ok(Attributes::from_unsorted(self.arena, all))
     }

@@ -21,13 +21,23 @@ pub(super) struct Bindings<'t> {
     named: Vec<Named<'t>>,
     /// Where a name is in `named`, once there are many.
     places: FxHashMap<Symbol, usize>,
-    dynamic: Vec<(tree::Attribute<'t>, Definition<'t>)>,
+    dynamic: Vec<Unnamed<'t>>,
     origins: Vec<&'t Tree<'t>>,
 }
 
 struct Named<'t> {
     name: Symbol,
     span: Span,
+    /// Where the path begins that it is a part of: what Nix takes for its position.
+    position: u32,
+    definition: Definition<'t>,
+}
+
+/// A binding whose name is known when it is evaluated.
+struct Unnamed<'t> {
+    attribute: tree::Attribute<'t>,
+    /// As in [`Named`].
+    position: u32,
     definition: Definition<'t>,
 }
 
@@ -75,7 +85,7 @@ impl<'t> Bindings<'t> {
 /// Bindings that are resolved.
 struct Lowered<'a> {
     origins: Vec<Binding<'a>>,
-    named: Vec<(Symbol, Span, Option<u32>, Code<'a>)>,
+    named: Vec<StaticAttribute<'a>>,
     dynamic: Vec<DynamicAttribute<'a>>,
 }
 
@@ -85,7 +95,10 @@ impl<'a> Lowering<'_, 'a> {
         for entry in entries {
             match *entry {
                 Entry::Inherit(origin, attributes) => self.collect_inherit(&mut bindings, origin, attributes),
-                Entry::Define(path, value) => self.add(&mut bindings, path, strip_parentheses(value)),
+                Entry::Define(path, value) => {
+                    let position = path.first().map_or(0, |first| first.span.start);
+                    self.add(&mut bindings, path, position, strip_parentheses(value));
+                }
             }
         }
         bindings
@@ -106,42 +119,54 @@ impl<'a> Lowering<'_, 'a> {
             match self.static_key(attribute) {
                 Some(name) => {
                     let definition = origin.map_or(Definition::Inherited, Definition::From);
-                    self.insert(bindings, Named { name, span, definition });
+                    self.insert(bindings, Named { name, span, position: span.start, definition });
                 }
                 None => self.complain("dynamic attributes are not allowed in inherit", span),
             }
         }
     }
 
-    /// Adds `path = value;`.
-    fn add<'t>(&mut self, bindings: &mut Bindings<'t>, path: &'t [tree::Attribute<'t>], value: Tree<'t>) {
+    /// Adds `path = value;`; the whole of the path begins at `position`.
+    fn add<'t>(
+        &mut self,
+        bindings: &mut Bindings<'t>,
+        path: &'t [tree::Attribute<'t>],
+        position: u32,
+        value: Tree<'t>,
+    ) {
         let [first, rest @ ..] = path else { return };
         let span = first.span;
         let Some(name) = self.static_key(first) else {
-            let definition = self.nest(rest, value);
-            bindings.dynamic.push((*first, definition));
+            let definition = self.nest(rest, position, value);
+            bindings.dynamic.push(Unnamed { attribute: *first, position, definition });
             return;
         };
         if rest.is_empty() {
-            return self.insert(bindings, Named { name, span, definition: Definition::Expression(value) });
+            let definition = Definition::Expression(value);
+            return self.insert(bindings, Named { name, span, position, definition });
         }
         let Some(place) = bindings.place(name) else {
-            let definition = self.nest(rest, value);
-            return self.insert(bindings, Named { name, span, definition });
+            let definition = self.nest(rest, position, value);
+            return self.insert(bindings, Named { name, span, position, definition });
         };
         match self.open(&mut bindings.named[place].definition) {
-            Some(inner) => self.add(inner, rest, value),
+            Some(inner) => self.add(inner, rest, position, value),
             None => self.duplicate(name, span, bindings.named[place].span),
         }
     }
 
     /// What `path = value` makes of nothing.
-    fn nest<'t>(&mut self, path: &'t [tree::Attribute<'t>], value: Tree<'t>) -> Definition<'t> {
+    fn nest<'t>(
+        &mut self,
+        path: &'t [tree::Attribute<'t>],
+        position: u32,
+        value: Tree<'t>,
+    ) -> Definition<'t> {
         if path.is_empty() {
             return Definition::Expression(value);
         }
         let mut bindings = Bindings::default();
-        self.add(&mut bindings, path, value);
+        self.add(&mut bindings, path, position, value);
         Definition::Nested { is_recursive: false, bindings }
     }
 
@@ -225,10 +250,12 @@ impl<'a> Lowering<'_, 'a> {
     /// `{ … }`
     pub(super) fn plain(&mut self, bindings: Bindings<'_>) -> Kind<'a> {
         let lowered = self.resolve(bindings, false);
-        let is_constant = |(_, _, _, code): &(_, _, _, Code<'a>)| matches!(code.kind, Kind::Constant(_));
+        let is_constant = |named: &StaticAttribute<'a>| matches!(named.value.kind, Kind::Constant(_));
         if lowered.dynamic.is_empty() && lowered.named.iter().all(is_constant) {
-            let attributes = lowered.named.iter().filter_map(|&(name, span, _, code)| match code.kind {
-                Kind::Constant(value) => Some(Attribute { name, position: span.start, value }),
+            let attributes = lowered.named.iter().filter_map(|named| match named.value.kind {
+                Kind::Constant(value) => {
+                    Some(Attribute { name: named.name, position: named.position, value })
+                }
                 _ => None,
             });
             let arena = self.evaluator.arena;
@@ -262,11 +289,7 @@ impl<'a> Lowering<'_, 'a> {
 
     fn set(&mut self, lowered: Lowered<'a>, has_overrides: bool) -> Kind<'a> {
         let arena = self.evaluator.arena;
-        let mut attributes: Vec<_> = lowered
-            .named
-            .into_iter()
-            .map(|(name, span, slot, value)| StaticAttribute { name, position: span.start, slot, value })
-            .collect();
+        let mut attributes = lowered.named;
         attributes.sort_by_key(|attribute| attribute.name);
         Kind::Attributes(arena.put(AttributeSet {
             origins: arena.slice(&lowered.origins),
@@ -302,8 +325,8 @@ impl<'a> Lowering<'_, 'a> {
         }
         let mut lowered =
             Lowered { origins, named: Vec::with_capacity(bindings.named.len()), dynamic: Vec::new() };
-        for (n, Named { name, span, definition }) in bindings.named.into_iter().enumerate() {
-            let code = match definition {
+        for (n, Named { name, span, position, definition }) in bindings.named.into_iter().enumerate() {
+            let value = match definition {
                 Definition::Inherited => {
                     inherited.next().expect("this holds because each was resolved above")
                 }
@@ -313,12 +336,12 @@ impl<'a> Lowering<'_, 'a> {
                     self.put(expression)
                 }
             };
-            lowered.named.push((name, span, slots.get(n).copied(), code));
+            lowered.named.push(StaticAttribute { name, position, slot: slots.get(n).copied(), value });
         }
-        for (attribute, definition) in bindings.dynamic {
+        for Unnamed { attribute, position, definition } in bindings.dynamic {
             let name = self.dynamic_key(&attribute);
             let value = self.definition(definition, None, attribute.span);
-            lowered.dynamic.push(DynamicAttribute { name, value: self.put(value) });
+            lowered.dynamic.push(DynamicAttribute { name, position, value: self.put(value) });
         }
         lowered
     }
@@ -346,15 +369,15 @@ impl<'a> Lowering<'_, 'a> {
         span: Span,
         body: impl FnOnce(&mut Self) -> Code<'a>,
     ) -> Kind<'a> {
-        if let Some((attribute, _)) = bindings.dynamic.first() {
+        if let Some(Unnamed { attribute, .. }) = bindings.dynamic.first() {
             self.complain("dynamic attributes are not allowed in let", attribute.span);
         }
         let needed = bindings.slots();
         self.in_frame(needed, span, |lowering| {
             let block = lowering.scopes.enter_block();
             let lowered = lowering.resolve(bindings, true);
-            let named =
-                lowered.named.iter().filter_map(|&(_, _, slot, value)| Some(Binding { slot: slot?, value }));
+            let bind = |named: &StaticAttribute<'a>| Some(Binding { slot: named.slot?, value: named.value });
+            let named = lowered.named.iter().filter_map(bind);
             let bindings: Vec<_> = lowered.origins.iter().copied().chain(named).collect();
             let body = body(lowering);
             lowering.scopes.leave_block(&block);
