@@ -140,6 +140,11 @@ fn a_builtin_that_takes_long_can_be_cancelled() {
         (long, "builtins.replaceStrings [ \"a\" \"bb\" ] [ \"\" \"\" ] given"),
         (long, "builtins.hashString \"sha512\" given"),
         ("builtins.toJSON (builtins.genList (n: n) 20000)", "builtins.fromJSON given"),
+        // If it were read to its end, its end would be the error.
+        (
+            "builtins.concatStringsSep \"\\n\" (builtins.genList (n: \"a${toString n} = [ 1, 2, 3 ]\") 20000) + \"?\"",
+            "builtins.fromTOML given",
+        ),
         (
             numbers,
             "builtins.genericClosure { startSet = [ { key = 1; } ]; operator = x: [ { key = x.key + 1; } ]; }",
