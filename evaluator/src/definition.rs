@@ -168,7 +168,7 @@ fn to_range(range: TextRange) -> Range<usize> {
     range.start().into()..range.end().into()
 }
 
-fn node_at(root: &Root, range: &Range<usize>) -> Option<SyntaxNode> {
+pub(crate) fn node_at(root: &Root, range: &Range<usize>) -> Option<SyntaxNode> {
     let size = |offset: usize| u32::try_from(offset).ok().map(TextSize::from);
     let range = TextRange::new(size(range.start)?, size(range.end.max(range.start))?);
     if !root.syntax().text_range().contains_range(range) {

@@ -14,9 +14,9 @@ use bstr::ByteSlice;
 
 impl<'a> Evaluator<'a> {
     /// Evaluates a text. `name` is what errors call it; relative paths are relative to `directory`, which is absolute.
-    pub fn evaluate_text(&self, name: &str, text: &str, directory: &[u8]) -> Outcome<'a> {
+    pub fn evaluate_text(&self, name: &str, text: impl AsRef<[u8]>, directory: &[u8]) -> Outcome<'a> {
         let directory = self.arena.bytes(&absolute(directory));
-        let program = self.program(name, text.as_bytes().to_vec(), directory, false, &[])?;
+        let program = self.program(name, text.as_ref().to_vec(), directory, false, &[])?;
         self.evaluate(program.code, self.frame(None, program.slots))
     }
 

@@ -13,6 +13,7 @@ pub mod builtins;
 pub mod context;
 mod definition;
 pub mod diagnostic;
+mod doc_comment;
 pub mod error;
 mod evaluate;
 mod excerpt;

@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Outcome};
 use crate::expression::Parameter;
 use crate::symbol::known;
 use crate::value::Value;
-use crate::{Diagnostic, Evaluator, suggest};
+use crate::{Diagnostic, Evaluator, doc_comment, suggest};
 use bstr::ByteSlice;
 use sx_derivation::StorePath;
 
@@ -180,7 +180,8 @@ impl<'a> Evaluator<'a> {
         Diagnostic::new(*error, &self.sources)
     }
 
-    /// What a function takes, what it does as far as the evaluator knows, and where it was defined; `None` for anything else.
+    /// What a function takes, where it was defined, and what it does: as the table of builtins says, or a comment `/** … */`
+    /// before it. `None` for anything else.
     pub fn describe_function(&self, value: Value<'a>) -> Outcome<'a, Option<String>> {
         let closure = match self.force(value)? {
             Value::Builtin(builtin) => return Ok(Some(builtin.to_string())),
@@ -194,7 +195,14 @@ impl<'a> Evaluator<'a> {
             .map_or_else(|| "an anonymous function".to_owned(), |name| self.symbols.text(name));
         let place = self.sources.locate(closure.lambda.span);
         let place = place.map_or_else(String::new, |place| {
-            format!("\n\ndefined at {}:{}:{}", place.source.name, place.line, place.column)
+            let text = &place.source.text;
+            let comment = if crate::lower::is_shallow(text) {
+                doc_comment::of_function(text, &place.range)
+            } else {
+                None
+            };
+            let comment = comment.map_or_else(String::new, |comment| format!("\n\n{comment}"));
+            format!("\n\ndefined at {}:{}:{}{comment}", place.source.name, place.line, place.column)
         });
         let arguments = match &closure.lambda.parameter {
             Parameter::Name => String::new(),

@@ -23,7 +23,7 @@ pub fn call(builtin: &str, arguments: &[&[u8]]) {
         return;
     }
     let outcome = sx_evaluator::evaluate(&Nowhere, &options(), |evaluator| {
-        let function = evaluator.evaluate_text("text", &format!("builtins.{builtin}"), b"/")?;
+        let function = evaluator.evaluate_text("text", format!("builtins.{builtin}"), b"/")?;
         let arguments: Vec<_> = arguments.iter().map(|argument| evaluator.new_string(argument)).collect();
         let value = evaluator.call(function, &arguments)?;
         evaluator.print(value, Depth::Whole)

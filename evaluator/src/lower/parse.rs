@@ -92,6 +92,9 @@ struct Parser<'t, 'p, I> {
     entries: Vec<Entry<'t>>,
 }
 
+/// Why `a |> b <| c` and `a <| b |> c` are refused, as in Nix; rnix takes them.
+pub(super) const MIXED_PIPES: &str = "`<|` and `|>` stand side by side";
+
 /// How tightly `!` binds: looser than `+`, tighter than `//`.
 const NOT: u8 = 9;
 
@@ -349,11 +352,16 @@ impl<'t, I: Iterator<Item = (K, &'t str)>> Parser<'t, '_, I> {
             if level < least || level > most {
                 break;
             }
+            let mixed = self.mistake(MIXED_PIPES);
             self.advance();
             let form = if kind == TOKEN_QUESTION {
                 Form::HasAttribute(self.memory.alloc((left, self.path()?)))
             } else {
                 let right = self.binary(if side == Side::Right { level } else { level + 1 }, None)?;
+                let is_mixed = |tree: &Tree<'_>| matches!(tree.form, Form::PipeRight(_));
+                if kind == TOKEN_PIPE_LEFT && (is_mixed(&left) || is_mixed(&right)) {
+                    return Err(mixed);
+                }
                 let operands = self.memory.alloc((left, right));
                 match operator(kind) {
                     Some(operator) => Form::Binary(operator, operands),

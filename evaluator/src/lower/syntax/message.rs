@@ -3,6 +3,7 @@
 use super::groups::{Groups, Opener};
 use super::words::{list, name};
 use super::{Mistake, Token, place};
+use crate::lower::parse::MIXED_PIPES;
 use rnix::{ParseError, SyntaxKind as K};
 use std::ops::Range;
 
@@ -43,6 +44,9 @@ pub(super) fn describe(error: &ParseError, text: &str, tokens: &[Token], end: us
 /// Describes what only our own parser refuses.
 pub(super) fn unknown(message: &str, text: &str, tokens: &[Token], range: Range<usize>) -> Mistake {
     let at = tokens.partition_point(|token| token.end <= range.start);
+    if message == MIXED_PIPES {
+        return Mistake::new(message, range).hint("put what is to be done first in parentheses");
+    }
     let scene = Scene { text, tokens, at, groups: Groups::around(tokens, range.start) };
     let Some(token) = scene.found() else { return Mistake::new(message, range) };
     let is_comparison = matches!(
