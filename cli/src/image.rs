@@ -157,6 +157,14 @@ impl ImageRequest {
         }
     }
 
+    /// The package, if it was asked for one alone and not for an image.
+    pub fn package(&self) -> Option<&Package> {
+        match &self.parts {
+            Parts::Packages(packages) if packages.len() == 1 => packages.first(),
+            _ => None,
+        }
+    }
+
     /// What the packages asked for say of themselves.
     pub fn metas(&self) -> Metas {
         let Parts::Packages(packages) = &self.parts else { return Metas::new() };

@@ -1,11 +1,10 @@
 //! Bytes of every class changed: refused, and with the reason.
 
-use super::verbs::{Signers, has};
+use super::verbs::{Signers, has, refused_with};
 use crate::containers::scratch;
 use crate::harness::{output, sx};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// A file, what to change in it, and what has to be told.
 struct Change {
@@ -118,23 +117,13 @@ pub fn every_class() -> Result<(), String> {
         let place = place.ok_or(format!("{} has no {}", file.display(), String::from_utf8_lossy(from)))?;
         let after = [&before[..place], to, &before[place + from.len()..]].concat();
         fs::write(&file, after).map_err(|error| error.to_string())?;
-        let text = refusal(&mut verify())
+        // An orderly end: a panic has another code.
+        let text = refused_with(&mut verify(), 1..=7)
             .map_err(|text| format!("{}, `{}`: {text}", file.display(), String::from_utf8_lossy(from)))?;
         has(&text, told).map_err(|error| format!("{}: {error}", file.display()))?;
         fs::write(&file, before).map_err(|error| error.to_string())?;
     }
     output(&mut verify()).map(drop)
-}
-
-/// What a command that has to fail in an orderly way tells.
-fn refusal(command: &mut Command) -> Result<String, String> {
-    let ended = command.output().map_err(|error| error.to_string())?;
-    let text =
-        format!("{}{}", String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
-    match ended.status.code() {
-        Some(1..=7) if !text.contains("panicked") => Ok(text),
-        code => Err(format!("it ended with {code:?}: {text}")),
-    }
 }
 
 fn find(folder: &Path, ending: &str) -> Result<PathBuf, String> {

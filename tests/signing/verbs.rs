@@ -5,6 +5,7 @@ use crate::containers::scratch;
 use crate::harness::{output, sx};
 use crate::registry::{pushed, registry};
 use std::fs;
+use std::ops::RangeInclusive;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
@@ -36,11 +37,16 @@ impl Signers {
 
 /// What a command that has to answer no prints, with its error.
 pub fn refused(command: &mut Command) -> Result<String, String> {
+    refused_with(command, 1..=1)
+}
+
+/// What a command that has to end with one of these codes prints, with its error.
+pub fn refused_with(command: &mut Command, codes: RangeInclusive<i32>) -> Result<String, String> {
     let ended = command.output().map_err(|error| error.to_string())?;
     let text =
         format!("{}{}", String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
     match ended.status.code() {
-        Some(1) => Ok(text),
+        Some(code) if codes.contains(&code) => Ok(text),
         code => Err(format!("{command:?} ended with {code:?}: {text}")),
     }
 }

@@ -3,6 +3,7 @@
 use super::{Building, Target};
 use crate::evaluation::Derivations;
 use crate::failure::Failure;
+use crate::image::ImageRequest;
 use crate::session::{CheckDepth, Session};
 use crate::signing::Trusted;
 use crate::substitution::SubstitutionArguments;
@@ -202,7 +203,16 @@ impl ImageArguments {
 
     /// Realises what the image needs. For a dry run prints what would be built, and gives nothing.
     pub fn realise(&self, session: &Session, format: sx_export::Format) -> Result<Option<Export>, Failure> {
-        let request = session.image(&self.target, &self.more)?;
+        self.realise_request(session, &session.image(&self.target, &self.more)?, format)
+    }
+
+    /// Does what [`realise`](Self::realise) does with what the targets were evaluated to.
+    pub fn realise_request(
+        &self,
+        session: &Session,
+        request: &ImageRequest,
+        format: sx_export::Format,
+    ) -> Result<Option<Export>, Failure> {
         let wanted = request.wanted();
         if self.building.dry_run {
             let plan = session.plan(&self.building, &request.derivations, &wanted)?;
@@ -222,12 +232,12 @@ impl ImageArguments {
         if self.require_quorum {
             self.check_quorum(session, &request.derivations, &wanted)?;
         }
-        let image = session.realised_image(&request, &paths, |config| self.adjust(config))?;
+        let image = session.realised_image(request, &paths, |config| self.adjust(config))?;
         let processors = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let tree = format == sx_export::Format::Tree;
         let bill = match self.attach.is_empty() {
             true => Bill::default(),
-            false => session.bill(&self.target, &request, &image, &paths)?,
+            false => session.bill(&self.target, request, &image, &paths)?,
         };
         Ok(Some(Export {
             annotations: request.annotations(),

@@ -3,7 +3,9 @@
 use super::Building;
 use super::export::ImageArguments;
 use super::verify::{Report, judge};
+use crate::evaluation::{Derivations, Package};
 use crate::failure::{Failure, Kind};
+use crate::image::ImageRequest;
 use crate::registry::RegistryArguments;
 use crate::relied::Relied;
 use crate::session::{CheckDepth, Session};
@@ -60,7 +62,8 @@ pub struct Verifying {
 pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
     let mut packages = Vec::new();
     for attribute in &arguments.attributes {
-        let made = Made::new(session, attribute, &arguments.building, arguments.images.as_deref())?;
+        let evaluated = Evaluated::new(session, attribute)?;
+        let made = Made::new(session, &evaluated, &arguments.building, arguments.images.as_deref())?;
         if let Some(image) = made.package.image.as_ref().filter(|_| arguments.push) {
             let address: Address = image.reference.parse()?;
             session.with_registry(&arguments.registry, &address, Vec::new(), |client| {
@@ -75,6 +78,34 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
     session.print(&arguments.output.display().to_string())
 }
 
+/// What an attribute of a release is, before anything is built.
+pub struct Evaluated<'a> {
+    attribute: &'a str,
+    request: ImageRequest,
+}
+
+impl<'a> Evaluated<'a> {
+    /// Evaluates it.
+    pub fn new(session: &Session, attribute: &'a str) -> Result<Self, Failure> {
+        let request = session.image(&super::Target::of(attribute), &[])?;
+        if request.package().is_none() {
+            let message = format!("`{attribute}` is an image; expected a package");
+            return Err(Failure::new(Kind::Expression, message));
+        }
+        Ok(Self { attribute, request })
+    }
+
+    /// The package.
+    pub fn package(&self) -> &Package {
+        self.request.package().expect("it was looked at when it was evaluated")
+    }
+
+    /// Derivations that it needs.
+    pub const fn derivations(&self) -> &Derivations {
+        &self.request.derivations
+    }
+}
+
 /// A package as it comes out here, with its image.
 pub struct Made {
     pub package: ReleasedPackage,
@@ -83,18 +114,18 @@ pub struct Made {
 }
 
 impl Made {
-    /// Realises an attribute and makes its image, called below `images` if that is given.
+    /// Realises a package and makes its image, called below `images` if that is given.
     pub fn new(
         session: &Session,
-        attribute: &str,
+        evaluated: &Evaluated<'_>,
         building: &Building,
         images: Option<&str>,
     ) -> Result<Self, Failure> {
-        let target = super::Target::of(attribute);
-        let (package, derivations) = session.package(&target)?;
-        session.realise(building, &derivations, &package.wanted())?;
+        let (package, derivations) = (evaluated.package(), evaluated.derivations());
+        let attribute = evaluated.attribute;
+        session.realise(building, derivations, &package.wanted())?;
         let wanted = [package.derivation.clone()];
-        let statements = session.statements(building, &derivations, &wanted, CheckDepth::LastStep)?;
+        let statements = session.statements(building, derivations, &wanted, CheckDepth::LastStep)?;
         let statement = statements.into_iter().map(|(_, statement)| statement);
         let statement = { statement }.find(|statement| statement.output() == package.output);
         let statement = statement.ok_or_else(|| {
@@ -102,7 +133,7 @@ impl Made {
         })?;
         let image = ImageArguments::of_attribute(attribute, building.clone());
         let layout = Temporary::new(session.store())?;
-        let export = image.realise(session, sx_export::Format::Layout)?;
+        let export = image.realise_request(session, &evaluated.request, sx_export::Format::Layout)?;
         let mut export = export.expect("it is no dry run");
         if let Some(folder) = images {
             let short = export.reference.name().rsplit('/').next().unwrap_or_default().to_owned();
@@ -113,9 +144,9 @@ impl Made {
         let digest = report.manifest_digest.expect("a layout has a manifest").to_string();
         let package = ReleasedPackage {
             attribute: attribute.into(),
-            name: package.name,
-            version: package.version.unwrap_or_default(),
-            derivation: package.derivation,
+            name: package.name.clone(),
+            version: package.version.clone().unwrap_or_default(),
+            derivation: package.derivation.clone(),
             statement,
             image: Some(ReleasedImage { reference: report.reference.to_string(), digest }),
         };
@@ -304,10 +335,9 @@ pub fn whole_name(reference: &str) -> String {
 /// The derivations that a package is built from, and what they came out as here.
 pub fn steps(
     session: &Session,
-    attribute: &str,
+    evaluated: &Evaluated<'_>,
     building: &Building,
 ) -> Result<Vec<(StorePath, sx_signing::Statement)>, Failure> {
-    let target = super::Target::of(attribute);
-    let (package, derivations) = session.package(&target)?;
-    session.statements(building, &derivations, &[package.derivation], CheckDepth::ToTheSeed)
+    let wanted = [evaluated.package().derivation.clone()];
+    session.statements(building, evaluated.derivations(), &wanted, CheckDepth::ToTheSeed)
 }

@@ -1,7 +1,7 @@
 //! `sx reproduce`
 
 use super::Building;
-use super::release::{self, Made};
+use super::release::{self, Evaluated, Made};
 use crate::failure::{Failure, Kind};
 use crate::registry::RegistryArguments;
 use crate::session::{CheckDepth, Session};
@@ -146,18 +146,18 @@ fn one(
     package: &ReleasedPackage,
 ) -> Result<Vec<String>, Failure> {
     let attribute = package.attribute.as_str();
-    let target = super::Target::of(attribute);
-    let (found, derivations) = session.package(&target)?;
+    let evaluated = Evaluated::new(session, attribute)?;
+    let found = evaluated.package();
     if found.derivation != package.derivation {
         return Ok(vec![
             format!("it evaluates to {}, the release has {}", found.derivation, package.derivation),
             "this is another tree than the release was made from, or it was changed".into(),
         ]);
     }
-    let mut differences = rebuild(session, arguments, &derivations, &found.wanted())?;
+    let mut differences = rebuild(session, arguments, evaluated.derivations(), &found.wanted())?;
     let images =
         package.image.as_ref().and_then(|image| image.reference.rsplit_once('/')).map(|(folder, _)| folder);
-    let made = Made::new(session, attribute, &arguments.building, images)?;
+    let made = Made::new(session, &evaluated, &arguments.building, images)?;
     let (ours, theirs) = (&made.package.statement, &package.statement);
     if ours != theirs {
         if ours.derivation() == theirs.derivation() {
@@ -173,7 +173,7 @@ fn one(
                 theirs.derivation()
             ));
         }
-        differences.extend(first_otherwise(session, arguments, attribute)?);
+        differences.extend(first_otherwise(session, arguments, &evaluated)?);
     }
     let image = made.package.image.as_ref().zip(package.image.as_ref());
     if let Some((ours, theirs)) = image.filter(|(ours, theirs)| ours.digest != theirs.digest) {
@@ -219,11 +219,11 @@ fn rebuild(
 fn first_otherwise(
     session: &Session,
     arguments: &Arguments,
-    attribute: &str,
+    evaluated: &Evaluated<'_>,
 ) -> Result<Option<String>, Failure> {
     let folders = arguments.attestations.iter().map(|folder| Attestations::new(folder));
     let all: Vec<Attestations> = [session.attestations()].into_iter().chain(folders).collect();
-    for (step, statement) in release::steps(session, attribute, &arguments.building)? {
+    for (step, statement) in release::steps(session, evaluated, &arguments.building)? {
         for attestations in &all {
             let claims = attestations.claims(statement.derivation(), statement.output())?;
             if let Some(other) = claims.iter().find(|claim| claim.statement != statement) {
