@@ -1,14 +1,20 @@
 //! `sx check` before derivations that are unreproducible on purpose, one for each way.
 
 use crate::containers::scratch;
-use crate::harness::{Test, busybox, output, sx};
+use crate::harness::{Test, busybox, output, repository, sx};
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 pub fn tests() -> Vec<Test> {
     let test = |name, run| Test { name, requires: &[], run };
     vec![
         test("check::each_way_of_being_unreproducible_is_caught_and_named", each_way as fn() -> _),
+        Test {
+            name: "check::the_second_build_s_day_is_another_in_every_way_to_ask",
+            requires: &["gcc"],
+            run: other_day,
+        },
         test("check::what_is_valid_stays_as_it_is", valid_stays),
         test("check::the_page_has_a_table_and_totals", page),
         test("check::the_way_to_a_compiler_is_the_same_again", bootstrap),
@@ -16,25 +22,62 @@ pub fn tests() -> Vec<Test> {
     ]
 }
 
-/// Each derivation, and the cause that has to be named; none if it is reproducible.
-const WAYS: [(&str, &str, &[&str]); 16] = [
-    ("stable", "echo hello > $out", &[]),
-    ("readdir", "cd $src; $b find . > $out", &["order"]),
-    ("working", "for i in c a d b e x y z; do echo $i > $i; done; $b find . > $out", &["order"]),
-    ("cores", "echo made with $NIX_BUILD_CORES cores > $out", &["cores"]),
-    ("random", "$b head -c 32 /dev/urandom > $out", &["randomness"]),
-    ("uuid", "$b mkdir $out; $b cat /proc/sys/kernel/random/uuid > $out/id", &["randomness"]),
-    ("date", "$b date > $out", &["time"]),
-    ("seconds", "$b date +%s > $out", &["time"]),
-    ("uptime", "$b cut -d. -f1 /proc/uptime > $out", &["time"]),
-    ("tar", "$b mkdir d; echo a > d/a; $b tar -cf $out d", &["umask", "time"]),
-    ("umask", "umask > $out", &["umask"]),
-    ("host", "$b uname -n > $out", &["host name"]),
-    ("locale", "echo $LANG > $out", &["locale"]),
-    ("environment", "$b env | $b grep -v -e ^L -e ^TZ | $b wc -c > $out", &["environment"]),
+/// A derivation on purpose.
+struct Way {
+    name: &'static str,
+    /// Its builder's script.
+    script: &'static str,
+    /// The causes that have to be named; none if it is reproducible.
+    causes: &'static [&'static str],
+    /// The variations that have to be found to make it differ alone.
+    by: &'static [&'static str],
+}
+
+const fn way(
+    name: &'static str,
+    script: &'static str,
+    causes: &'static [&'static str],
+    by: &'static [&'static str],
+) -> Way {
+    Way { name, script, causes, by }
+}
+
+const WAYS: [Way; 18] = [
+    way("stable", "echo hello > $out", &[], &[]),
+    way("readdir", "cd $src; $b find . > $out", &["order"], &["input-order"]),
+    way(
+        "working",
+        "for i in c a d b e x y z; do echo $i > $i; done; $b find . > $out",
+        &["order"],
+        &["working-order"],
+    ),
+    way("cores", "echo made with $NIX_BUILD_CORES cores > $out", &["cores"], &["cores"]),
+    way("processors", "$b nproc > $out", &["cores"], &["cores"]),
+    way("random", "$b head -c 32 /dev/urandom > $out", &["randomness"], &[]),
+    way("uuid", "$b mkdir $out; $b cat /proc/sys/kernel/random/uuid > $out/id", &["randomness"], &[]),
+    // These differ from second to second already.
+    way("date", "$b date > $out", &["time"], &[]),
+    way("seconds", "$b date +%s > $out", &["time"], &[]),
+    way("year", "$b date +%Y > $out", &["time"], &["day"]),
+    way("uptime", "$b cut -d. -f1 /proc/uptime | $b sed s/.....$// > $out", &["time"], &["clocks"]),
+    way("tar", "$b mkdir d; echo a > d/a; $b tar -cf $out d", &["umask", "time"], &[]),
+    way("umask", "umask > $out", &["umask"], &["umask"]),
+    way("host", "$b uname -n > $out", &["host name"], &["host-name"]),
+    way("locale", "echo $LANG > $out", &["locale"], &["locale"]),
+    way(
+        "environment",
+        "$b env | $b grep -v -e ^L -e ^TZ | $b wc -c > $out",
+        &["environment"],
+        &["environment"],
+    ),
     // A mention of itself is no difference.
-    ("itself", "echo $out > $out", &[]),
-    ("executable", "echo > $out; test $(umask) = 0022 && $b chmod +x $out || true", &["umask"]),
+    way("itself", "echo $out > $out", &[], &[]),
+    way(
+        "executable",
+        "echo > $out; test $(umask) = 0022 && $b chmod +x $out || true",
+        &["umask"],
+        &["umask"],
+    ),
 ];
 
 /// Writes the derivations, and a folder for them to read.
@@ -46,7 +89,8 @@ fn expression(folder: &Path) -> Result<String, String> {
     for name in ["one", "two", "three", "four", "five", "six", "sub/a", "sub/b"] {
         fs::write(folder.join("src").join(name), name).map_err(failed)?;
     }
-    let ways: String = WAYS.iter().map(|(name, text, _)| format!("  {name} = ''{text}'';\n")).collect();
+    let ways: String =
+        WAYS.iter().map(|Way { name, script, .. }| format!("  {name} = ''{script}'';\n")).collect();
     let text = format!(
         "let\n  tools = ./tools;\n  make = name: text: derivation {{\n    inherit name;\n    system = \"x86_64-linux\";\n    \
          builder = \"${{tools}}/busybox\";\n    args = [ \"sh\" \"-c\" text ];\n    src = ./src;\n    \
@@ -68,20 +112,55 @@ fn each_way() -> Result<(), String> {
     }
     let report: serde_json::Value =
         serde_json::from_slice(&ended.stdout).map_err(|error| error.to_string())?;
-    for (name, _, causes) in WAYS {
+    for Way { name, causes, by, .. } in WAYS {
         let found = report["derivations"].as_array().into_iter().flatten();
         let found =
             found.into_iter().find(|found| found["name"] == name).ok_or(format!("`{name}` is missing"))?;
-        let named: Vec<&str> = found["different"][0]["causes"]
+        let different = &found["different"][0];
+        let named: Vec<&str> = different["causes"]
             .as_array()
             .into_iter()
             .flatten()
             .filter_map(|cause| cause["cause"].as_str())
             .collect();
+        let alone: Vec<&str> = different["by"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|variation| variation.as_str())
+            .collect();
         let verdict = if causes.is_empty() { "same" } else { "different" };
-        if found["verdict"] != verdict || named != causes {
-            return Err(format!("`{name}` should be {verdict} by {causes:?}: {found:#}"));
+        if found["verdict"] != verdict || named != causes || alone != by {
+            return Err(format!("`{name}` should be {verdict} by {causes:?}, by {by:?} alone: {found:#}"));
         }
+    }
+    Ok(())
+}
+
+/// A program with threads, by a C library that isn't the bootstrap's, which asks and waits in every way.
+fn other_day() -> Result<(), String> {
+    let folder = scratch()?;
+    let tools = folder.path().join("tools");
+    fs::create_dir_all(&tools).map_err(|error| error.to_string())?;
+    let mut compile = Command::new("gcc");
+    compile.args(["-O1", "-static", "-pthread", "-o"]).arg(tools.join("day"));
+    output(compile.arg(repository().join("tests/check/day.c")))?;
+    fs::copy(busybox()?, tools.join("busybox")).map_err(|error| error.to_string())?;
+    let expression = format!(
+        r#"derivation {{ name = "day"; system = "x86_64-linux"; builder = "${{{0}}}/busybox";
+            args = [ "sh" "-c" "${{{0}}}/day > $out" ]; }}"#,
+        tools.display()
+    );
+    // A wait that doesn't end is a failure.
+    let mut command =
+        sx(["check", "-q", "--json", "--no-diffoscope", "--timeout=120", "--expr", &expression]);
+    command.current_dir(folder.path()).env("SX_STORE", folder.path().join("store"));
+    let ended = command.output().map_err(|error| error.to_string())?;
+    let report: serde_json::Value = serde_json::from_slice(&ended.stdout)
+        .map_err(|_| String::from_utf8_lossy(&ended.stderr).into_owned())?;
+    let found = &report["derivations"][0];
+    if found["verdict"] != "different" || found["different"][0]["by"] != serde_json::json!(["day"]) {
+        return Err(format!("{found:#}"));
     }
     Ok(())
 }

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`Cores`](Variation::Cores) | is told to use another number of cores, and has one processor where it had several |
 //! | [`Clocks`](Variation::Clocks) | runs 1,000 days later by the clocks that count from the machine's start |
+//! | [`Day`](Variation::Day) | runs 1,000 days and some hours later by the time of day, but for times of files |
 //! | [`Umask`](Variation::Umask) | has umask 077 |
 //! | [`HostName`](Variation::HostName) | is on host `elsewhere` |
 //! | [`Locale`](Variation::Locale) | has `LANG`, `LC_ALL` and `TZ` set |
@@ -13,8 +14,8 @@
 //! | [`WorkingOrder`](Variation::WorkingOrder) | has its working files in memory, where folders list them in another order |
 //! | [`InputOrder`](Variation::InputOrder) | sees inputs whose folders list their files in the opposite order |
 //!
-//! The time of day can't be varied: no namespace has its own. Two builds begin at different times anyway; the caller sees to
-//! it that they do.
+//! Two builds begin at different times anyway, and times of files are the host's; so the caller sees to it that they begin in
+//! different seconds.
 //!
 //! If something differs and [`Isolation`] says so, the derivation is built again as usual, which tells whether it is stable
 //! at all, and then with each variation alone, which tells whose the difference is.
@@ -40,6 +41,8 @@ pub enum Variation {
     Cores,
     /// Clocks that count from the machine's start.
     Clocks,
+    /// The time of day.
+    Day,
     /// The umask.
     Umask,
     /// The host's name.
@@ -56,9 +59,10 @@ pub enum Variation {
 
 impl Variation {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Cores,
         Self::Clocks,
+        Self::Day,
         Self::Umask,
         Self::HostName,
         Self::Locale,
@@ -72,6 +76,7 @@ impl Variation {
         match self {
             Self::Cores => "cores",
             Self::Clocks => "clocks",
+            Self::Day => "day",
             Self::Umask => "umask",
             Self::HostName => "host-name",
             Self::Locale => "locale",
@@ -89,6 +94,8 @@ pub const PADDING: &str = "SX_CHECK";
 const OTHER_UMASK: u32 = 0o077;
 /// How far clocks are ahead that count from the machine's start.
 pub const CLOCKS_AHEAD: Duration = Duration::from_secs(1000 * 86_400);
+/// How far the time of day is ahead: so far that year, month, day, hour and minute are all others.
+pub const DAY_AHEAD: Duration = Duration::from_secs(1000 * 86_400 + 7 * 3600 + 7 * 60);
 const LOCALE: [(&str, &str); 3] = [("LANG", "tr_TR.UTF-8"), ("LC_ALL", "tr_TR.UTF-8"), ("TZ", "CHECK-14")];
 
 /// Whether to find out whose a difference is, by more builds.
@@ -429,6 +436,7 @@ impl Second<'_> {
             host_name: if has(Variation::HostName) { OTHER_HOST } else { usual.conditions.host_name },
             umask: if has(Variation::Umask) { OTHER_UMASK } else { usual.conditions.umask },
             clocks_ahead: has(Variation::Clocks).then_some(CLOCKS_AHEAD),
+            day_ahead: has(Variation::Day).then_some(DAY_AHEAD),
             processors: if single { Processors::One } else { Processors::All },
             working_files: match has(Variation::WorkingOrder) {
                 true => WorkingFiles::InMemory,

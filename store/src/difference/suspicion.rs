@@ -2,7 +2,7 @@
 
 use super::content::{ContentDifference, Place, Reordered};
 use super::{Comparison, FileDifferenceKind};
-use crate::check::{CLOCKS_AHEAD, Isolated, OTHER_HOST, PADDING, Variation};
+use crate::check::{CLOCKS_AHEAD, DAY_AHEAD, Isolated, OTHER_HOST, PADDING, Variation};
 use bstr::ByteSlice;
 use std::fmt;
 use std::time::SystemTime;
@@ -101,7 +101,7 @@ pub fn suspicions(comparison: &Comparison, witness: &Witness<'_>) -> Vec<Suspici
 const fn cause_of(variation: Variation) -> Cause {
     match variation {
         Variation::Cores => Cause::Cores,
-        Variation::Clocks => Cause::Time,
+        Variation::Clocks | Variation::Day => Cause::Time,
         Variation::Umask => Cause::Umask,
         Variation::HostName => Cause::HostName,
         Variation::Locale => Cause::Locale,
@@ -150,7 +150,10 @@ fn time_in(place: &Place, witness: &Witness<'_>) -> Option<String> {
         |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs());
     // The second build's own second, and those around it.
     let (begin, end) = (seconds(witness.began_at).saturating_sub(2), seconds(witness.ended_at) + 2);
-    let is_now = |found: u64| (begin..=end).contains(&found);
+    // As the host has it, or as the second build sees it.
+    let is_now = |found: u64| {
+        [0, DAY_AHEAD.as_secs()].iter().any(|ahead| (begin + ahead..=end + ahead).contains(&found))
+    };
     if numbers(&place.second)
         .any(|number| is_now(number) || is_now(number / 1000) || is_now(number / 1_000_000_000))
     {
@@ -218,7 +221,10 @@ mod tests {
     #[test]
     fn times_are_known_in_several_forms() {
         let text = format!("built {NOW}");
-        for second in [text.as_bytes(), &(NOW as u32).to_le_bytes(), &(NOW as u32).to_be_bytes()] {
+        let ahead = format!("built {}", NOW + DAY_AHEAD.as_secs());
+        for second in
+            [text.as_bytes(), ahead.as_bytes(), &(NOW as u32).to_le_bytes(), &(NOW as u32).to_be_bytes()]
+        {
             assert_eq!(causes(b"?", second, &[], &Isolated::NotTried), [Cause::Time]);
         }
         assert_eq!(causes(b"at 12:00:00", b"at 12:00:01", &[], &Isolated::NotTried), [Cause::Time]);

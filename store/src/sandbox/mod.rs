@@ -105,9 +105,10 @@ pub struct Conditions {
     pub host_name: &'static str,
     /// Bits that the modes of new files don't get.
     pub umask: u32,
-    /// How far the clocks ahead are that count from the machine's start. The time of day is the host's: no namespace has
-    /// one of its own.
+    /// How far the clocks ahead are that count from the machine's start.
     pub clocks_ahead: Option<Duration>,
+    /// How far ahead the time of day is. It takes tracing all that the builder starts; times of files are the host's.
+    pub day_ahead: Option<Duration>,
     /// Which processors it may use.
     pub processors: Processors,
     /// Where its working files are: folders of a file system in memory list their files in another order.
@@ -122,6 +123,7 @@ impl Default for Conditions {
             host_name: "localhost",
             umask: 0o022,
             clocks_ahead: None,
+            day_ahead: None,
             processors: Processors::All,
             working_files: WorkingFiles::OnDisk,
             reversed: BTreeSet::new(),
@@ -228,6 +230,12 @@ pub enum SandboxError {
         #[source]
         source: std::io::Error,
     },
+    /// The time of day can't be set ahead.
+    #[error(
+        "this host does not let the builder be traced, by which a check sets its time of day ahead; see \
+         `kernel.yama.ptrace_scope`, or leave out the variation `day`"
+    )]
+    Tracing(#[source] std::io::Error),
     /// The program can't be started.
     #[error("cannot start the builder `{program}`")]
     Execute {

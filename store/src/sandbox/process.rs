@@ -6,8 +6,10 @@
 
 #![expect(unsafe_code, reason = "the calls between clone and exec have no safe wrapper")]
 
+mod clocks;
 mod copies;
 
+use self::clocks::Clocks;
 use self::copies::{copy_reversed, open_originals};
 use super::reversed::Reversed;
 use super::usage::{INTERVAL, Watch};
@@ -25,9 +27,6 @@ use std::ptr::{null, null_mut};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-/// A namespace of clocks, for children of who asks for it.
-const CLONE_NEWTIME: c_int = 0x80;
-
 /// Size of the stack on which the builder's last steps before its program run: a few calls deep.
 const STACK_BYTES: usize = 256 << 10;
 
@@ -40,6 +39,7 @@ const MAX_OPEN_FILES: u64 = 4096;
 enum Stage {
     Network,
     Clocks,
+    Tracing,
     HostName,
     Private,
     Mount,
@@ -57,9 +57,10 @@ enum Stage {
     Exited,
 }
 
-const STAGES: [(Stage, &str); 16] = [
+const STAGES: [(Stage, &str); 17] = [
     (Stage::Network, "bring up the loopback interface"),
     (Stage::Clocks, "set the clocks ahead"),
+    (Stage::Tracing, "trace the builder"),
     (Stage::HostName, "set the host name"),
     (Stage::Private, "make the mounts private"),
     (Stage::Mount, "mount"),
@@ -89,8 +90,7 @@ struct Plan<'a> {
     becomes_other: bool,
     host_name: &'static str,
     umask: libc::mode_t,
-    /// Lines for the kernel that say how far clocks are ahead.
-    clocks: Option<CString>,
+    clocks: Clocks,
     processors: Processors,
     /// The builder's stack until it becomes its program.
     stack: Vec<u8>,
@@ -118,11 +118,6 @@ pub fn run(
     let outside = view::outside();
     let (mounts, reversed) = view::make(sandbox, outside)?;
     let conditions = &sandbox.conditions;
-    let ahead = conditions.clocks_ahead.map(|ahead| {
-        let seconds = ahead.as_secs();
-        let lines = format!("monotonic {seconds} 0\nboottime {seconds} 0\n");
-        CString::new(lines).expect("words and numbers have no zero byte")
-    });
     let pipe =
         || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(|e| enter("make a pipe", e));
     let ((go_read, go_write), (log_read, log_write), (status_read, status_write)) =
@@ -159,7 +154,7 @@ pub fn run(
         becomes_other: outside.is_other,
         host_name: conditions.host_name,
         umask: conditions.umask,
-        clocks: ahead,
+        clocks: Clocks::new(conditions),
         processors: conditions.processors,
         stack: vec![0; STACK_BYTES],
         // The first process is one of the build's user too; and one too many can be seen before it is refused more.
@@ -305,6 +300,7 @@ fn read_status(sandbox: &Sandbox, plan: &Plan<'_>, status: OwnedFd) -> Result<Ex
             _ => Ok(Exit::Signal(libc::WTERMSIG(detail))),
         },
         Some((Stage::Exited, _)) => Ok(Exit::Code(libc::WEXITSTATUS(detail))),
+        Some((Stage::Tracing, _)) => Err(SandboxError::Tracing(source)),
         Some((Stage::Execute, _)) => Err(SandboxError::Execute { program: sandbox.program.clone(), source }),
         Some((Stage::Mount, _)) => {
             let mount = usize::try_from(detail).ok().and_then(|detail| plan.mounts.get(detail));
@@ -368,7 +364,7 @@ fn first_process(plan: &Plan<'_>) -> ! {
     close_all_but([plan.go, plan.log, plan.status, input, output, errors]);
     wait_for_go(plan);
     bring_up_loopback(plan);
-    set_clocks(plan);
+    check(plan, Stage::Clocks, 0, plan.clocks.set());
     let name = plan.host_name;
     // SAFETY: the name is as long as said.
     check(plan, Stage::HostName, 0, unsafe { libc::sethostname(name.as_ptr().cast(), name.len()) });
@@ -390,23 +386,32 @@ fn first_process(plan: &Plan<'_>) -> ! {
     if plan.takes_terminal {
         take_terminal(plan);
     }
-    install_filter(plan);
+    check(plan, Stage::Filter, 0, install(&plan.filter));
+    let mut gate = [-1; 2];
+    check(plan, Stage::Tracing, 0, plan.clocks.make_gate(&mut gate));
     // Nothing is copied for the builder: it borrows this process's memory, which stands still until the builder has become
-    // its program. But who shares memory stays where the clocks are that its parent has, before Linux 6.0.
-    let shared = if plan.clocks.is_some() { 0 } else { libc::CLONE_VM | libc::CLONE_VFORK };
+    // its program. But who shares memory stays where the clocks are that its parent has, before Linux 6.0; and who
+    // waits for its tracer can't be waited for by it.
+    let shared = if plan.clocks.are_ahead() { 0 } else { libc::CLONE_VM | libc::CLONE_VFORK };
     let stack = plan.stack.as_ptr_range().end.cast_mut().cast();
-    let given = std::ptr::from_ref(plan).cast_mut().cast();
-    // SAFETY: the stack is large enough, aligned by the call, and nobody else's; the plan outlives the builder's use of it,
+    let mut given = (plan, gate);
+    let given = (&raw mut given).cast();
+    // SAFETY: the stack is large enough, aligned by the call, and nobody else's; plan and gate outlive the builder's use of them,
     // since this process goes on after that only. The C library's call takes no locks.
     match unsafe { libc::clone(become_builder, stack, shared | libc::SIGCHLD, given) } {
         -1 => fail(plan, Stage::Fork, 0),
-        builder => wait_for_builder(plan, builder),
+        builder => {
+            check(plan, Stage::Tracing, 1, plan.clocks.trace(builder, gate));
+            wait_for_builder(plan, builder)
+        }
     }
 }
 
-extern "C" fn become_builder(plan: *mut libc::c_void) -> c_int {
-    // SAFETY: it is the plan that was given with this function.
-    execute(unsafe { &*plan.cast::<Plan<'_>>() })
+extern "C" fn become_builder(given: *mut libc::c_void) -> c_int {
+    // SAFETY: they are what was given with this function.
+    let (plan, gate) = unsafe { *given.cast::<(&Plan<'_>, [RawFd; 2])>() };
+    check(plan, Stage::Tracing, 2, plan.clocks.wait_at_gate(gate));
+    execute(plan)
 }
 
 /// Closes what was copied from the parent: its ends of our pipes and of other builds', whose ends would go unseen.
@@ -461,21 +466,6 @@ fn bring_up_loopback(plan: &Plan<'_>) {
     check(plan, Stage::Network, 1, unsafe { libc::ioctl(socket, libc::SIOCSIFFLAGS, &raw const request) });
     // SAFETY: the socket is ours.
     unsafe { libc::close(socket) };
-}
-
-/// Makes clocks for the builder, which is a child: this process keeps the host's.
-fn set_clocks(plan: &Plan<'_>) {
-    let Some(lines) = &plan.clocks else { return };
-    // SAFETY: plain numbers.
-    check(plan, Stage::Clocks, 0, unsafe { libc::unshare(CLONE_NEWTIME) });
-    // SAFETY: the string ends in a zero byte.
-    let file = unsafe { libc::open(c"/proc/self/timens_offsets".as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC) };
-    check(plan, Stage::Clocks, 1, file);
-    let bytes = lines.as_bytes();
-    // SAFETY: the bytes are as many as said.
-    check(plan, Stage::Clocks, 2, unsafe { libc::write(file, bytes.as_ptr().cast(), bytes.len()) } as c_long);
-    // SAFETY: the file is ours.
-    unsafe { libc::close(file) };
 }
 
 fn mount_all(plan: &Plan<'_>) {
@@ -622,12 +612,12 @@ fn take_terminal(plan: &Plan<'_>) {
     check(plan, Stage::Terminal, 0, unsafe { libc::ioctl(input, libc::TIOCSCTTY, 0) });
 }
 
-fn install_filter(plan: &Plan<'_>) {
-    let filter = libc::sock_fprog { len: plan.filter.len() as u16, filter: plan.filter.as_ptr().cast_mut() };
+/// Installs a filter of system calls. Gives a negative number if that fails.
+fn install(filter: &[libc::sock_filter]) -> c_long {
+    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_ptr().cast_mut() };
     let mode = libc::SECCOMP_SET_MODE_FILTER;
     // SAFETY: the program is as long as said and is only read.
-    let result = unsafe { libc::syscall(libc::SYS_seccomp, mode, 0, &raw const filter) };
-    check(plan, Stage::Filter, 0, result);
+    unsafe { libc::syscall(libc::SYS_seccomp, mode, 0, &raw const program) }
 }
 
 /// The builder's side of the last fork.
@@ -699,8 +689,11 @@ fn wait_for_builder(plan: &Plan<'_>, builder: pid_t) -> ! {
     loop {
         let mut status = 0;
         // SAFETY: the kernel writes the status during the call.
-        let ended = unsafe { libc::waitpid(-1, &raw mut status, 0) };
-        if ended == builder {
+        let ended = unsafe { libc::waitpid(-1, &raw mut status, libc::__WALL) };
+        if ended > 0 && libc::WIFSTOPPED(status) {
+            // Only what is traced is seen to stop.
+            plan.clocks.go_on(ended, status);
+        } else if ended == builder {
             report(plan, Stage::Exited, status, 0);
             exit(0);
         }

@@ -81,6 +81,44 @@ pub(super) fn filter() -> Vec<sock_filter> {
     code
 }
 
+/// A second filter, by which a tracer is asked what time it is, and before a wait until a moment of the day.
+pub(super) fn time_filter() -> Vec<sock_filter> {
+    let (trace, pass) = (
+        statement(BPF_RET | BPF_K, libc::SECCOMP_RET_TRACE),
+        statement(BPF_RET | BPF_K, libc::SECCOMP_RET_ALLOW),
+    );
+    // Calls of other machines are refused by the first filter.
+    let mut code = vec![load(NUMBER)];
+    let always = [
+        libc::SYS_time,
+        libc::SYS_gettimeofday,
+        libc::SYS_clock_nanosleep,
+        libc::SYS_timer_settime,
+        libc::SYS_timerfd_settime,
+    ];
+    for number in always {
+        code.extend([jump(BPF_JEQ, number as u32, 0, 1), trace]);
+    }
+    let clocks = [libc::CLOCK_REALTIME, libc::CLOCK_REALTIME_COARSE, libc::CLOCK_TAI];
+    code.extend([
+        jump(BPF_JEQ, libc::SYS_clock_gettime as u32, 0, 6),
+        load(argument_low_half(0)),
+        jump(BPF_JEQ, clocks[0] as u32, 2, 0),
+        jump(BPF_JEQ, clocks[1] as u32, 1, 0),
+        jump(BPF_JEQ, clocks[2] as u32, 0, 1),
+        trace,
+        pass,
+    ]);
+    code.extend([
+        jump(BPF_JEQ, libc::SYS_futex as u32, 0, 3),
+        load(argument_low_half(1)),
+        jump(BPF_JSET, libc::FUTEX_CLOCK_REALTIME as u32, 0, 1),
+        trace,
+        pass,
+    ]);
+    code
+}
+
 fn load(offset: u32) -> sock_filter {
     statement(BPF_LD | BPF_W | BPF_ABS, offset)
 }

@@ -18,8 +18,9 @@ use sx_store::check::{Check, Isolation, Variation};
 
 /// Build packages once more, with other surroundings, and compare byte for byte
 ///
-/// The second build is told of another number of cores, has other clocks, umask, host name, locale and environment, and sees
-/// folders that list their files in another order. What is in the store stays as it is. Of a set, such as `pkgs`, all
+/// The second build is told of another number of cores, has another time of day, other clocks, umask, host name, locale and
+/// environment, and sees folders that list their files in another order. Times of files stay the host's; a builder that traces
+/// processes itself, as debuggers do, needs `--except day`. What is in the store stays as it is. Of a set, such as `pkgs`, all
 /// packages in it are checked, not what is in sets below it. The exit code is 1 if anything came out otherwise.
 #[derive(Debug, Args)]
 #[command(long_about)]
