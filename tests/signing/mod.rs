@@ -36,6 +36,7 @@ pub fn tests() -> Vec<Test> {
             &["docker-registry", "cosign", "skopeo"],
             cosign::alike,
         ),
+        test("signing::a_key_that_gpg_s_agent_has_signs_everything", &["gpg", "gpg-agent"], verbs::gpg),
         test("signing::a_machine_s_key_is_nobody_else_s_to_read", &[], verbs::key),
         test(
             "signing::what_is_changed_in_any_class_of_bytes_is_refused_with_the_reason",

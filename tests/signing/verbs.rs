@@ -120,6 +120,63 @@ pub fn attestations() -> Result<(), String> {
     if files.lines().count() < 10 { Err(files) } else { Ok(()) }
 }
 
+/// A folder of gpg's, whose agent ends with this.
+struct GpgHome(tempfile::TempDir);
+
+impl GpgHome {
+    fn command(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command.args(arguments).env("GNUPGHOME", self.0.path());
+        command
+    }
+}
+
+impl Drop for GpgHome {
+    fn drop(&mut self) {
+        // It may not have been started.
+        let _ = self.command("gpgconf", &["--kill", "all"]).output();
+    }
+}
+
+/// The secret key is the agent's alone; attestations, images and releases go through it.
+pub fn gpg() -> Result<(), String> {
+    let folder = scratch()?;
+    // The path of the agent's socket must be short.
+    let home = tempfile::Builder::new().prefix("sx").tempdir().map_err(|error| error.to_string())?;
+    let home = GpgHome(home);
+    let gpg = |arguments: &[&str]| output(&mut home.command("gpg", arguments));
+    gpg(&["--batch", "--passphrase=", "--quick-generate-key", "alice@example.org", "ed25519", "sign"])?;
+    gpg(&["--export", "--armor", "--output", &folder.path().join("alice.pgp").display().to_string()])?;
+    let text = "people.alice.openpgp = ['alice.pgp']\ngroups.all = ['alice']\n[[require]]\npackages = ['*']\n\
+                images = ['localhost/sx']\nreleases = ['demo']\nquorum = 1\nof = 'all'\n";
+    let place = |name: &str| folder.path().join(name).display().to_string();
+    let trust = place("trust.toml");
+    fs::write(&trust, text).map_err(|error| error.to_string())?;
+    let run = |arguments: &[&str]| {
+        let mut command = sx(arguments);
+        command.env("GNUPGHOME", home.0.path()).env("SX_STORE", place("store"));
+        command.env("XDG_STATE_HOME", place("state")).current_dir(folder.path());
+        command
+    };
+    let sources = format!("--source-folder={}", crate::harness::source_folder()?.display());
+    let key = "--gpg-key=alice@example.org";
+    output(
+        run(&["release", "-q", "pkgs.hello", "--name=demo", "--serial=1", "-o", "demo.json"]).arg(&sources),
+    )?;
+    output(&mut run(&["reproduce", "-q", "demo.json", key]))?;
+    has(&output(&mut run(&["verify", "demo.json", "--trust", &trust]))?, "signed by alice")?;
+    has(&output(&mut run(&["reproduce", "-q", "demo.json", key]))?, "signed-before")?;
+    let image = crate::harness::exported_hello()?.display().to_string();
+    let name = "--as=localhost/sx/hello:1";
+    output(&mut run(&["sign", "-q", &image, name, key, "--lookaside", "signatures"]))?;
+    let verify = ["verify", &image, name, "--trust", &trust, "--lookaside", "signatures"];
+    has(&output(&mut run(&verify))?, "signed by alice")?;
+    match output(&mut run(&["attest", "-q", "pkgs.hello", "--gpg-key=nobody@example.org"])) {
+        Ok(_) => Err("a key that there is not signed".into()),
+        Err(text) => has(&text, "gpg did not sign with the key `nobody@example.org`"),
+    }
+}
+
 pub fn export() -> Result<(), String> {
     let folder = scratch()?;
     let signers = Signers::new(folder.path(), "packages = ['*']")?;

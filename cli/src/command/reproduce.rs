@@ -130,12 +130,12 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
 
 /// Whether this key has attested the package before: an attestation is the last thing that is signed of one.
 fn is_signed(session: &Session, secret: &Secret, package: &ReleasedPackage) -> Result<bool, Failure> {
-    let Some(file) = secret.file_name() else { return Ok(false) };
     let statement = &package.statement;
     let claims = session.attestations().claims(statement.derivation(), statement.output())?;
-    Ok(claims
-        .iter()
-        .any(|claim| claim.statement == *statement && claim.signatures.iter().any(|(name, _)| *name == file)))
+    Ok(claims.iter().any(|claim| {
+        claim.statement == *statement
+            && claim.signatures.iter().any(|(_, bytes)| secret.has_attested(statement, bytes))
+    }))
 }
 
 /// Builds and compares one package, and signs it if it is equal. Gives what differs.

@@ -18,7 +18,7 @@ use crate::trust::Trust;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use sx_derivation::StorePath;
+use sx_derivation::{Digest, StorePath};
 
 /// Most entries of one folder that are looked at.
 pub const MAX_ENTRIES: usize = 100_000;
@@ -104,6 +104,19 @@ impl Attestations {
     /// Adds a signature, as `<signer>.asc` or `<signer>.dsse.json`. Gives its file. A signer's older signature of the same
     /// claim stays as it is, since it says the same.
     pub fn add(&self, statement: &Statement, file: &str, bytes: &[u8]) -> Result<PathBuf, AttestationError> {
+        match self.put(statement, file, bytes) {
+            Err(AttestationError::Conflict(path)) => Ok(path),
+            put => put.map(|(path, _)| path),
+        }
+    }
+
+    /// Adds a file. Gives its place, and whether there was none.
+    fn put(
+        &self,
+        statement: &Statement,
+        file: &str,
+        bytes: &[u8],
+    ) -> Result<(PathBuf, bool), AttestationError> {
         let folder = self.claim_folder(statement);
         let path = folder.join(file);
         if limit_of(file).is_none() {
@@ -111,10 +124,9 @@ impl Attestations {
         }
         fs::create_dir_all(&folder).map_err(at(&folder))?;
         write_new(&folder, STATEMENT_FILE, &statement.encode())?;
-        match write_new(&folder, file, bytes) {
-            Err(AttestationError::Conflict(_)) | Ok(()) => Ok(path),
-            Err(error) => Err(error),
-        }
+        let is_new = !path.exists();
+        write_new(&folder, file, bytes)?;
+        Ok((path, is_new))
     }
 
     /// All claims about an output of a derivation, by content.
@@ -137,11 +149,18 @@ impl Attestations {
         Ok(judge(&self.claims(statement.derivation(), statement.output())?, statement, trust, keys))
     }
 
-    /// Adds a signature as [`add`](Self::add) does, and says whether there was none in a file of this name.
+    /// Adds a signature from elsewhere, and says whether it is new. Anybody can have called a file as somebody's signature: where
+    /// another one has its name, this one has a hash in its own.
     pub fn add_new(&self, statement: &Statement, file: &str, bytes: &[u8]) -> Result<bool, AttestationError> {
-        let is_new = !self.claim_folder(statement).join(file).exists();
-        self.add(statement, file, bytes)?;
-        Ok(is_new)
+        let put = match self.put(statement, file, bytes) {
+            Err(AttestationError::Conflict(path)) => {
+                let (signer, ending) = file.split_once('.').ok_or(AttestationError::Conflict(path))?;
+                let digest = Digest::of(bytes).to_string();
+                self.put(statement, &format!("{signer}-{}.{ending}", &digest[..16]), bytes)
+            }
+            put => put,
+        };
+        put.map(|(_, is_new)| is_new)
     }
 
     /// All claims, by derivation and output.

@@ -3,11 +3,12 @@
 //! gpg is run as a program and asked for one signature at a time. What it gives is read as any stranger's signature is before
 //! it is used.
 
-use crate::openpgp::{OpenPgpError, PersonSignature};
+use crate::openpgp::{Certificate, OpenPgpError, PersonSignature};
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::SystemTime;
 
 /// A key as gpg knows it.
 #[derive(Clone, Debug)]
@@ -61,6 +62,16 @@ impl GpgKey {
         let bytes = self.run(&["--compress-algo=none", "--sign"], message)?;
         PersonSignature::parse_inline(&bytes, message.len())?;
         Ok(bytes)
+    }
+
+    /// Whether bytes are its detached signature over `message`. A key that gpg doesn't have has signed nothing.
+    pub fn has_signed(&self, bytes: &[u8], message: &[u8]) -> bool {
+        let Ok(signature) = PersonSignature::parse_detached(bytes) else { return false };
+        let public = self.run(&["--export", &self.key], &[]);
+        let certificates = public.ok().and_then(|public| Certificate::parse_all(&public).ok());
+        // It doesn't matter whether the key is alive: this is about what it did.
+        let keys = certificates.into_iter().flatten().flat_map(|found| found.keys(SystemTime::UNIX_EPOCH));
+        { keys }.any(|key| key.has_signed(&signature, message))
     }
 
     fn run(&self, arguments: &[&str], message: &[u8]) -> Result<Vec<u8>, GpgError> {

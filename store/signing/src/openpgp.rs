@@ -287,6 +287,12 @@ impl PersonSecret {
         self.0.public().fingerprint().to_hex().to_lowercase()
     }
 
+    /// Whether bytes are its detached signature over `message`.
+    pub fn has_signed(&self, bytes: &[u8], message: &[u8]) -> bool {
+        let signature = PersonSignature::parse_detached(bytes);
+        signature.is_ok_and(|signature| signature.0.verify_message(self.0.public(), message).is_ok())
+    }
+
     /// A detached signature over `message`, armored, dated `now`.
     pub fn sign_detached(&self, message: &[u8], now: SystemTime) -> Result<Vec<u8>, OpenPgpError> {
         let sign = || {

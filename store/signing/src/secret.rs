@@ -51,12 +51,14 @@ impl Secret {
         Ok(Self::Person(Box::new(PersonSecret::parse(bytes, now)?)))
     }
 
-    /// What files of signatures that it makes are called; not known of a key that gpg has.
-    pub fn file_name(&self) -> Option<String> {
+    /// Whether bytes are this key's signature of a statement.
+    pub fn has_attested(&self, statement: &Statement, bytes: &[u8]) -> bool {
+        let message = statement.encode();
         match self {
-            Self::Person(key) => Some(person_file(key)),
-            Self::Machine(key) => Some(machine_file(key)),
-            Self::Gpg(_) => None,
+            Self::Person(key) => key.has_signed(bytes, &message),
+            // It signs the same bytes in the same way each time.
+            Self::Machine(key) => key.sign(PAYLOAD_TYPE, &message).encode() == bytes,
+            Self::Gpg(key) => key.has_signed(bytes, &message),
         }
     }
 

@@ -242,6 +242,20 @@ fn folders_are_imported_whole_and_checked_first() {
 }
 
 #[test]
+fn a_file_called_as_somebody_s_signature_keeps_no_signature_out() {
+    let scene = Scene::new(Life::Alive);
+    scene.sign(&scene.alice, "a.asc", &statement("x"));
+    scene.sign(&scene.bob, "b.asc", &statement("x"));
+    let target = tempfile::tempdir().unwrap();
+    let imported = Attestations::new(target.path());
+    assert!(imported.add_new(&statement("x"), "a.asc", b"noise").unwrap());
+    assert_eq!(imported.import(&scene.attestations()).unwrap(), 2);
+    assert_eq!(imported.import(&scene.attestations()).unwrap(), 0);
+    let judged = imported.judge(&statement("x"), &scene.trust, &scene.trust.keys(SystemTime::now())).unwrap();
+    assert!(judged.verdict.is_met(), "{}", judged.verdict);
+}
+
+#[test]
 fn foreign_folders_that_lie_are_refused() {
     type Change = fn(&Path);
     let changes: [(&str, Change); 6] = [

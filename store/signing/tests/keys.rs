@@ -9,8 +9,9 @@ use sequoia_openpgp::cert::CertBuilder;
 use sequoia_openpgp::serialize::SerializeInto;
 use std::process::Command;
 use std::time::SystemTime;
+use sx_derivation::{Digest, StorePath};
 use sx_signing::openpgp::{Certificate, PersonSignature};
-use sx_signing::{GpgKey, ImageClaim, ImageName, Secret, SecretError};
+use sx_signing::{GpgKey, ImageClaim, ImageName, Secret, SecretError, Statement};
 
 fn claim() -> ImageClaim {
     let name = ImageName::parse("docker.io/sx/hello:1").unwrap();
@@ -25,6 +26,27 @@ fn a_key_file_is_of_a_person_or_of_a_machine() {
     let (cert, _) = CertBuilder::general_purpose(Some("alice")).generate().unwrap();
     let secret = Secret::parse(&cert.as_tsk().to_vec().unwrap(), now).unwrap();
     assert!(secret.sign_image(&claim(), now).is_ok());
+}
+
+#[test]
+fn a_key_knows_its_own_attestations() {
+    let now = SystemTime::now();
+    let paths = ["hello-1.0.drv", "hello-1.0"].map(|name| StorePath::new(Digest::of(b"x"), name).unwrap());
+    let [derivation, content] = paths;
+    let statement = Statement::new(derivation.clone(), "out", content.clone()).unwrap();
+    let other = Statement::new(derivation, "dev", content).unwrap();
+    let secrets = [
+        Secret::Person(Box::new(person("alice", Life::Alive).secret)),
+        Secret::Machine(Box::new(machine(1))),
+    ];
+    for (number, secret) in secrets.iter().enumerate() {
+        let (_, bytes) = secret.attest(&statement, now).unwrap();
+        assert!(secret.has_attested(&statement, &bytes) && !secret.has_attested(&other, &bytes));
+        assert!(
+            !secret.has_attested(&statement, b"noise")
+                && !secrets[1 - number].has_attested(&statement, &bytes)
+        );
+    }
 }
 
 #[test]
@@ -88,10 +110,12 @@ fn gpg_signs_with_a_key_in_its_agent() {
     assert_eq!(fingerprint, certificate.fingerprint());
     let signature = PersonSignature::parse_detached(&detached).unwrap();
     assert!(certificate.keys(now)[0].has_signed(&signature, b"message"));
+    assert!(key.has_signed(&detached, b"message") && !key.has_signed(&detached, b"other"));
     let inline = Secret::Gpg(key.clone()).sign_image(&claim(), now).unwrap();
     let (signature, message) = PersonSignature::parse_inline(&inline, 4096).unwrap();
     assert!(message == claim().payload() && certificate.keys(now)[0].has_signed(&signature, &message));
     let nobody = GpgKey { key: "nobody@example.org".into(), ..key };
+    assert!(!nobody.has_signed(&detached, b"message"));
     let error = nobody.sign_detached(b"message").unwrap_err().to_string();
     assert!(error.contains("nobody@example.org"), "{error}");
     let _ = Command::new("gpgconf").arg("--homedir").arg(home.path()).args(["--kill", "all"]).output();
