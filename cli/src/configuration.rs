@@ -9,7 +9,7 @@
 //! crate-registries = ["https://crates.example.org/dl"]    # also --crate-registry
 //! jobs = 4                                      # also --jobs
 //! trust = "/etc/sx/trust.toml"                  # also --trust: who must have signed what
-//! substituters = ["/mnt/store"]                 # also --substituter: stores whose outputs are taken, if attested
+//! substituters = ["/mnt/store", "registry.example.org/sx/hello:1.0"]  # also --substituter: what is taken, if attested
 //! key = "/home/a/.config/sx/key"                # also --key: what this machine or person signs with
 //!
 //! [limits]                                      # of each build
@@ -44,8 +44,8 @@ pub struct Configuration {
     pub jobs: Option<usize>,
     /// Whose signatures count.
     pub trust: Option<PathBuf>,
-    /// Folders of stores that outputs are taken from, where enough people attested them.
-    pub substituters: Vec<PathBuf>,
+    /// Folders of stores, and images in registries, that outputs are taken from, where enough people attested them.
+    pub substituters: Vec<String>,
     /// What is signed with.
     pub key: Option<PathBuf>,
     /// What builds may use.

@@ -21,12 +21,24 @@ pub struct RegistryArguments {
     #[arg(long, value_name = "FILE")]
     auth_file: Option<PathBuf>,
     /// Blobs that are transferred at a time
-    #[arg(long, value_name = "NUMBER", default_value = "4")]
+    #[arg(long, value_name = "NUMBER", default_value_t = PARALLEL)]
     parallel: NonZeroUsize,
     /// How often each request is tried
-    #[arg(long, value_name = "NUMBER", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "NUMBER", default_value_t = ATTEMPTS, value_parser = clap::value_parser!(u32).range(1..))]
     attempts: u32,
 }
+
+impl RegistryArguments {
+    /// Those of who gives none.
+    pub fn usual() -> Self {
+        Self { plain_http: false, tls: false, auth_file: None, parallel: PARALLEL, attempts: ATTEMPTS }
+    }
+}
+
+/// Blobs that are transferred at a time, if nothing else is said.
+const PARALLEL: NonZeroUsize = NonZeroUsize::new(4).expect("four is not zero");
+/// How often each request is tried, if nothing else is said.
+const ATTEMPTS: u32 = 4;
 
 /// Where distributions keep the authorities that TLS trusts, in one file.
 const CERTIFICATES: [&str; 5] = [

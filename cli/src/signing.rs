@@ -4,11 +4,12 @@ use crate::failure::{Failure, Kind, chain};
 use crate::registry::RegistryArguments;
 use crate::session::Session;
 use clap::Args;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+use sx_derivation::store_path::output_name;
 use sx_derivation::{StorePath, in_toto};
 use sx_registry::{Address, Piece};
 use sx_signing::attestations::{AttestationError, Claim, Judgement};
@@ -135,6 +136,20 @@ impl Trusted<'_> {
             }
         }
         Ok(claims)
+    }
+
+    /// All that anybody says to have come out as an object. What is called otherwise than the derivation's output is left out:
+    /// other people may be asked to vouch for that derivation than for this object.
+    pub fn claims_about(&self, session: &Session, object: &StorePath) -> Result<Vec<Statement>, Failure> {
+        let folders = self.arguments.folders.iter().map(|folder| Attestations::new(folder));
+        let mut found = BTreeSet::new();
+        for attestations in [session.attestations()].into_iter().chain(folders) {
+            found.extend(attestations.all()?.into_iter().map(|claim| claim.statement).filter(|statement| {
+                statement.content() == object
+                    && output_name(statement.package(), statement.output()) == object.name()
+            }));
+        }
+        Ok(found.into_iter().collect())
     }
 
     /// Refuses what not enough people vouch for.

@@ -26,16 +26,15 @@ pub enum ImportError {
     Store(#[from] StoreError),
 }
 
-impl Store {
-    /// Makes `paths` valid from their copies in `folder`, where each lies under its base name. What they refer to has to be
-    /// among them. If one isn't what its path says, none is taken in. They are held.
-    ///
-    /// Gives those that none of the others refers to.
-    pub fn import(
-        &self,
-        folder: &Path,
-        paths: &BTreeSet<StorePath>,
-    ) -> Result<BTreeSet<StorePath>, ImportError> {
+/// Copies that are what their paths say, each with what it refers to among them.
+pub struct ProvedCopies<'a> {
+    folder: &'a Path,
+    references: BTreeMap<StorePath, BTreeSet<StorePath>>,
+}
+
+impl<'a> ProvedCopies<'a> {
+    /// Reads the copies of `paths` in `folder`, where each lies under its base name. What they refer to has to be among them.
+    pub fn read(folder: &'a Path, paths: &BTreeSet<StorePath>) -> Result<Self, ImportError> {
         let texts = digest_texts(paths);
         let mut references = BTreeMap::new();
         for path in paths {
@@ -50,10 +49,23 @@ impl Store {
             }
             references.insert(path.clone(), found);
         }
-        let referred: BTreeSet<&StorePath> = references.values().flatten().collect();
-        let roots = paths.iter().filter(|path| !referred.contains(path)).cloned().collect();
+        Ok(Self { folder, references })
+    }
+
+    /// Those that none of the others refers to.
+    pub fn roots(&self) -> BTreeSet<StorePath> {
+        let referred: BTreeSet<&StorePath> = self.references.values().flatten().collect();
+        self.references.keys().filter(|path| !referred.contains(path)).cloned().collect()
+    }
+}
+
+impl Store {
+    /// Makes copies valid. They are held.
+    pub fn import(&self, copies: &ProvedCopies<'_>) -> Result<(), ImportError> {
+        let ProvedCopies { folder, references } = copies;
+        let texts = digest_texts(references.keys());
         // References first, so that what is valid has all that it refers to. Hashes of hashes make no circle.
-        let mut open: Vec<&StorePath> = paths.iter().collect();
+        let mut open: Vec<&StorePath> = references.keys().collect();
         let mut done = BTreeSet::new();
         while let Some(path) = open.pop() {
             let missing: Vec<_> = references[path].iter().filter(|path| !done.contains(*path)).collect();
@@ -78,6 +90,6 @@ impl Store {
             }
             done.insert(path);
         }
-        Ok(roots)
+        Ok(())
     }
 }

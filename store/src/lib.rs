@@ -39,7 +39,7 @@ pub mod transfer;
 pub mod verify;
 
 pub use build::{Builtin, Task};
-pub use import::ImportError;
+pub use import::{ImportError, ProvedCopies};
 pub use realise::{Event, Failure, RealiseError, Realiser};
 pub use step::Step;
 pub use store::{Store, StoreError};

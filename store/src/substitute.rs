@@ -16,7 +16,7 @@ use crate::root::entries;
 use crate::scan::{DigestText, Wanted};
 use crate::store::{New, Store, StoreError, digest_text};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use sx_derivation::{Derivation, Output, StorePath};
 
@@ -35,11 +35,29 @@ impl Copies {
             for place in entries(&folder.join("store"))? {
                 let name = place.file_name().and_then(|name| name.to_str()).unwrap_or_default();
                 let Ok(path) = StorePath::parse_base_name(name) else { continue };
-                copies.texts.insert(digest_text(&path), path.clone());
-                copies.places.entry(path).or_insert(place);
+                copies.add(path, place);
             }
         }
         Ok(copies)
+    }
+
+    /// Adds objects that somebody says to have, and that will lie in `folder` under their base names once they are fetched.
+    /// What is known already is taken from where it lies.
+    pub fn promise(&mut self, folder: &Path, paths: impl IntoIterator<Item = StorePath>) {
+        for path in paths {
+            let place = folder.join(path.base_name());
+            self.add(path, place);
+        }
+    }
+
+    /// Where the copy of an object lies, or will lie.
+    pub fn place(&self, path: &StorePath) -> Option<&Path> {
+        self.places.get(path).map(PathBuf::as_path)
+    }
+
+    fn add(&mut self, path: StorePath, place: PathBuf) {
+        self.texts.insert(digest_text(&path), path.clone());
+        self.places.entry(path).or_insert(place);
     }
 }
 

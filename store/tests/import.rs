@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use sx_derivation::StorePath;
-use sx_store::{ImportError, Store};
+use sx_store::{ImportError, ProvedCopies, Store};
 
 /// A store with an object that refers to another, and copies of both in a folder.
 fn copies(folder: &Path) -> (Store, BTreeSet<StorePath>, [StorePath; 2]) {
@@ -28,8 +28,10 @@ fn copies_come_in_with_their_references_and_the_roots_are_told() {
     let to = Store::open(&folder.path().join("to")).unwrap();
     // The second time they are there.
     for _ in 0..2 {
-        let roots = to.import(&folder.path().join("copies"), &paths).unwrap();
-        assert_eq!(roots, [outer.clone()].into());
+        let place = folder.path().join("copies");
+        let copies = ProvedCopies::read(&place, &paths).unwrap();
+        assert_eq!(copies.roots(), [outer.clone()].into());
+        to.import(&copies).unwrap();
     }
     for path in [&inner, &outer] {
         assert_eq!(to.database().object(path).unwrap(), from.database().object(path).unwrap());
@@ -54,7 +56,7 @@ fn an_object_that_mentions_itself_comes_in() {
     copied.fill_in(&path).unwrap();
     fs::rename(place.join("new"), place.join(path.base_name())).unwrap();
     let to = Store::open(&folder.path().join("to")).unwrap();
-    to.import(&place, &[path.clone()].into()).unwrap();
+    to.import(&ProvedCopies::read(&place, &[path.clone()].into()).unwrap()).unwrap();
     assert!(to.database().object(&path).unwrap().unwrap().refers_to_itself);
 }
 
@@ -65,7 +67,7 @@ fn if_one_is_another_none_comes_in() {
     let copies = folder.path().join("copies");
     let to = Store::open(&folder.path().join("to")).unwrap();
     let refused = |paths: &BTreeSet<StorePath>, expected: &StorePath| {
-        match to.import(&copies, paths).unwrap_err() {
+        match ProvedCopies::read(&copies, paths).map(drop).unwrap_err() {
             ImportError::Other { path, .. } => assert_eq!(path, *expected),
             error => panic!("{error}"),
         }
@@ -87,6 +89,6 @@ fn if_one_is_another_none_comes_in() {
     std::os::unix::fs::symlink("text", &copy).unwrap();
     refused(&paths, &inner);
     fs::remove_file(&copy).unwrap();
-    assert!(matches!(to.import(&copies, &paths), Err(ImportError::Store(_))));
+    assert!(matches!(ProvedCopies::read(&copies, &paths), Err(ImportError::Store(_))));
     assert!(to.database().paths().unwrap().is_empty());
 }

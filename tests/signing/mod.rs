@@ -28,6 +28,11 @@ pub fn tests() -> Vec<Test> {
         ),
         test("signing::attestations_go_out_and_come_back_and_count", &[], verbs::attestations),
         test("signing::what_enough_attested_is_taken_and_nothing_else", &[], substitution::quorum),
+        test(
+            "signing::what_enough_attested_is_taken_from_a_registry_and_nothing_else",
+            registry,
+            substitution::from_a_registry,
+        ),
         test("signing::what_too_few_vouch_for_is_not_exported", &[], verbs::export),
         test("signing::what_too_few_vouch_for_is_not_pulled", registry, verbs::pull),
         test("signing::archives_and_layouts_are_signed_and_verified", &[], verbs::archives),

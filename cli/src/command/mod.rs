@@ -19,7 +19,7 @@ mod log;
 mod object;
 mod path_info;
 mod policy;
-mod pull;
+pub mod pull;
 mod push;
 mod quantity;
 mod realise;

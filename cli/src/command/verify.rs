@@ -112,7 +112,10 @@ fn reports(session: &Session, arguments: &Arguments, trusted: &Trusted<'_>) -> R
     let is_object = sx_derivation::StorePath::parse(text).is_ok();
     if is_object || path.is_symlink() {
         let object = super::object::named(session, text)?;
-        return Ok(vec![judge_any(session, trusted, &claims_about(session, &object)?, text)?]);
+        // What was built here, and what others say to have built.
+        let mut claims = claims_about(session, &object)?;
+        claims.extend(trusted.claims_about(session, &object)?);
+        return Ok(vec![judge_any(session, trusted, &claims, text)?]);
     }
     if path.exists() {
         let claim = super::sign::read_claim(session, text, arguments.name.as_deref(), &arguments.registry)?;
@@ -175,7 +178,7 @@ pub fn judge_image(
 }
 
 /// Judges claims of which one is enough: several derivations can have come out as one object.
-fn judge_any(
+pub fn judge_any(
     session: &Session,
     trusted: &Trusted<'_>,
     claims: &[Statement],

@@ -29,11 +29,29 @@ pub struct Pulled {
     pub size_bytes: u64,
 }
 
+/// What of an image is pulled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Parts {
+    All,
+    /// Manifest and configuration.
+    Outline,
+}
+
 impl Client<'_> {
-    /// Pulls the image into the layout in `folder`, which is empty or what an interrupted pull left.
+    /// Pulls the image into the layout in `folder`, which is empty, or what an interrupted pull or
+    /// [`pull_outline`](Self::pull_outline) left.
     ///
     /// Of an index the image for Linux on x86-64 is taken. The layout holds that image alone.
     pub fn pull(&self, folder: &Path) -> Result<Pulled, RegistryError> {
+        self.pull_parts(folder, Parts::All)
+    }
+
+    /// Does the same for what describes the image, without its layers.
+    pub fn pull_outline(&self, folder: &Path) -> Result<Pulled, RegistryError> {
+        self.pull_parts(folder, Parts::Outline)
+    }
+
+    fn pull_parts(&self, folder: &Path, parts: Parts) -> Result<Pulled, RegistryError> {
         let blobs = folder.join("blobs/sha256");
         fs::create_dir_all(&blobs).map_err(|source| RegistryError::File { path: blobs.clone(), source })?;
         let (digest, bytes, manifest) = self.manifest()?;
@@ -47,7 +65,8 @@ impl Client<'_> {
         }
         let names: BTreeSet<String> = wanted.keys().chain([&digest]).map(Sha256Digest::digits).collect();
         let size_bytes = wanted.values().map(|blob| blob.size).sum::<u64>() + bytes.len() as u64;
-        let queue: Vec<&Blob> = wanted.into_values().collect();
+        let is_asked = |blob: &&Blob| parts == Parts::All || blob.digest == manifest.config.digest;
+        let queue: Vec<&Blob> = wanted.into_values().filter(is_asked).collect();
         let bytes_planned = queue.iter().map(|blob| blob.size).sum();
         (self.events)(Event::Planned { blobs: queue.len(), bytes: bytes_planned });
         self.each(queue, |blob| self.blob(blob, &blobs))?;
