@@ -2,11 +2,16 @@
 #
 # A package.nix is a function whose arguments are attributes of the set: other packages, `bootstrap`, and the functions
 # of pkgs/lib. `callPackage ./some/package.nix { zlib = other; }` replaces some of them, and so does `pkgs.some.override`.
-{ bootstrap }:
+{
+  bootstrap,
+  # Changes to the set, each a function of the finished set and of the one before it: `final: previous: { … }`.
+  overlays ? [ ],
+}:
 let
   inherit (builtins)
     attrNames
     filter
+    foldl'
     functionArgs
     intersectAttrs
     listToAttrs
@@ -15,6 +20,8 @@ let
     ;
 
   fix = function: let result = function result; in result;
+
+  overridable = import ./lib/overridable.nix;
 
   isPackage = name: pathExists (./. + "/${name}/package.nix");
 
@@ -26,55 +33,59 @@ let
         value = self.callPackage (./. + "/${name}/package.nix") { };
       }) (filter isPackage (attrNames (readDir ./.)))
     );
-in
-fix (
-  self:
-  packages self
-  // {
-    inherit bootstrap;
 
-    callPackage =
-      path: replaced:
-      let
-        function = import path;
-        result = function (intersectAttrs (functionArgs function) self // replaced);
-      in
-      # `pkgs.curl.override { tls = other; }`.
-      result // { override = more: self.callPackage path (replaced // more); };
+  set =
+    self:
+    packages self
+    // {
+      inherit bootstrap;
 
-    stdenv = import ./stdenv {
-      cc = {
-        package = bootstrap.gcc-3-pass2;
-        variables = {
-          CC = "gcc -std=gnu99";
-          CXX = "g++";
-          CFLAGS = "-O2";
-          CXXFLAGS = "-O2";
+      callPackage =
+        path: replaced:
+        let
+          function = if builtins.isFunction path then path else import path;
+        in
+        overridable function (intersectAttrs (functionArgs function) self // replaced);
+
+      stdenv = overridable (import ./stdenv) {
+        cc = {
+          package = bootstrap.gcc-3-pass2;
+          variables = {
+            CC = "gcc -std=gnu99";
+            CXX = "g++";
+            CFLAGS = "-O2";
+            CXXFLAGS = "-O2";
+          };
+        };
+        binutils = bootstrap.binutils-pass1;
+        shell = bootstrap.bash;
+        inherit (bootstrap) patch;
+        tools = [
+          bootstrap.make
+          bootstrap.mawk
+          bootstrap.grep
+          bootstrap.sed
+          bootstrap.busybox
+        ];
+        buildPlatform = {
+          system = "x86_64-linux";
+          config = "x86_64-linux-musl";
         };
       };
-      binutils = bootstrap.binutils-pass1;
-      shell = bootstrap.bash;
-      inherit (bootstrap) patch;
-      tools = [
-        bootstrap.make
-        bootstrap.mawk
-        bootstrap.grep
-        bootstrap.sed
-        bootstrap.busybox
-      ];
-      buildPlatform = {
-        system = "x86_64-linux";
-        config = "x86_64-linux-musl";
-      };
+
+      # Where what runs while a package is built comes from: this set, unless it is made for another platform.
+      buildPackages = self;
+
+      fetchSource = import ../bootstrap/source.nix { inherit (bootstrap) fetch; };
+
+      buildProgram = import ./lib/build-program.nix { inherit bootstrap; };
+      buildRustPackage = import ./lib/build-rust-package.nix { inherit bootstrap; inherit (self) rust; };
+      fetchCrate = import ./lib/fetch-crate.nix { inherit bootstrap; };
+
+      # Images that aren't one package; a flake offers it as `lib.image`.
+      image = import ./lib/image.nix;
     };
 
-    fetchSource = import ../bootstrap/source.nix { inherit (bootstrap) fetch; };
-
-    buildProgram = import ./lib/build-program.nix { inherit bootstrap; };
-    buildRustPackage = import ./lib/build-rust-package.nix { inherit bootstrap; inherit (self) rust; };
-    fetchCrate = import ./lib/fetch-crate.nix { inherit bootstrap; };
-
-    # Images that aren't one package; a flake offers it as `lib.image`.
-    image = import ./lib/image.nix;
-  }
-)
+  extended = foldl' (function: overlay: self: let previous = function self; in previous // overlay self previous) set overlays;
+in
+fix extended

@@ -22,6 +22,7 @@ mod rust;
 mod sandbox;
 mod seeds;
 mod signing;
+mod stdenv;
 mod store;
 mod tools;
 mod transfer;
@@ -45,6 +46,7 @@ fn main() -> std::process::ExitCode {
         sandbox::tests(),
         seeds::tests(),
         signing::tests(),
+        stdenv::tests(),
         store::tests(),
         tools::tests(),
         transfer::tests(),

@@ -16,6 +16,11 @@ stdenv.mkDerivation {
       };
     }).source;
 
+  outputs = [
+    "out"
+    "dev"
+  ];
+
   # The makefile names the compiler itself, and its scripts want a shell with many programs.
   buildPhase = ''make -j"$NIX_BUILD_CORES" SHELL="$SHELL" CC="$CC" CFLAGS="$CFLAGS -D_FILE_OFFSET_BITS=64" libbz2.a bzip2 bzip2recover'';
   installPhase = ''
@@ -35,6 +40,7 @@ stdenv.mkDerivation {
     description = "Compressor by block sorting, and its library";
     homepage = "https://sourceware.org/bzip2/";
     license = "bzip2-1.0.6";
+    mainProgram = "bzip2";
     cpe = "cpe:2.3:a:bzip:bzip2:1.0.8";
   };
 }

@@ -32,6 +32,7 @@ stdenv.mkDerivation {
     description = "Compressor of GNU";
     homepage = "https://www.gnu.org/software/gzip/";
     license = "GPL-3.0-or-later";
+    mainProgram = "gzip";
     cpe = "cpe:2.3:a:gnu:gzip:1.13";
   };
 }

@@ -4,28 +4,39 @@
 #   pname, version          name of the store path: pname-version
 #   src                     a folder (a source of `fetchSource`, or files of the flake); it is copied to /build/source
 #   patches                 unified diffs, applied in order, exactly
-#   nativeBuildInputs       run while the package is built: in PATH
+#   nativeBuildInputs       run while the package is built: in PATH. Where platforms differ they come from `buildPackages`
 #   buildInputs             what the package is compiled and linked with: headers, libraries, pkg-config files
 #   propagatedBuildInputs   the same, and for whatever is built with the package too
-#   configureFlags, makeFlags, buildFlags, checkFlags, installFlags   lists of words
-#   outputs                 [ "out" ] unless given
+#   configureFlags, makeFlags, buildFlags, checkFlags, installFlags   lists; each member is one word, whatever is in it
+#   shared                  whether libraries are shared and programs load them when they start; false unless given
+#   outputs                 [ "out" ] unless given. Headers, archives and pkg-config files go to `dev` if that is one of them
 #   doCheck                 whether checkPhase runs; false unless given
-#   allowedReferences       what outputs may refer to beside themselves and propagatedBuildInputs; nothing unless given
+#   allowedReferences       what outputs may refer to beside themselves and propagatedBuildInputs; nothing unless given. sx
+#                           refuses an output with another reference, and names the file that has it
 #   runtimeShell            shell that scripts of the outputs begin with; /bin/sh unless given
 #   tests                   attribute set of scripts; each becomes the derivation `tests.NAME`, run with the package in PATH
 #   testInputs              further packages in PATH of the tests
-#   passthru, meta          attributes of the result, not of the build. meta: description, homepage, license (SPDX), cpe, platforms
+#   image                   what the exporter puts into the image's configuration; the entrypoint is meta.mainProgram's
+#   passthru, meta          attributes of the result, not of the build. meta: description, homepage, license (SPDX), mainProgram,
+#                           cpe, platforms
 #
 # Any other attribute is a variable of the build. `unpackPhase`, `patchPhase`, `configurePhase`, `buildPhase`, `checkPhase`,
 # `installPhase` and `fixupPhase` replace a phase, `preBuild` and `postBuild` and their like stand around it; `phases` names the
 # phases to run; `dontConfigure` and its like leave one out.
 #
+# The result has `overrideAttrs`: `pkgs.zlib.overrideAttrs (previous: { … })`, with a set, or with a function of the finished
+# package and the previous attributes.
+#
 # `buildPlatform` is where the compiler runs, `hostPlatform` where the package will, `targetPlatform` what a compiler among the
-# packages makes code for. All are one here; a cross compiler needs another `cc` and another `hostPlatform`, nothing else.
+# packages makes code for. All are one here. Where they aren't, `cc` and `binutils` make code for hostPlatform, and `buildCc`,
+# named CC_FOR_BUILD in a build, for programs that run while it goes on.
 {
-  # { package; variables; }: the compiler, and the variables that call it.
+  # { package; variables; libc; }: the compiler, the variables that call it, and the C library of shared programs.
   cc,
   binutils,
+  # The same for buildPlatform.
+  buildCc ? cc,
+  buildBinutils ? binutils,
   shell,
   # Packages in PATH of every build.
   tools,
@@ -39,9 +50,13 @@ let
   inherit (builtins)
     concatStringsSep
     elem
+    foldl'
     isFunction
+    isList
     mapAttrs
+    match
     removeAttrs
+    replaceStrings
     ;
 
   # What isn't given to the builder.
@@ -51,10 +66,10 @@ let
     "nativeBuildInputs"
     "buildInputs"
     "propagatedBuildInputs"
-    "allowedReferences"
     "runtimeShell"
     "tests"
     "testInputs"
+    "image"
     "passthru"
     "meta"
   ];
@@ -68,17 +83,49 @@ let
         if elem package.outPath seen.paths then
           seen
         else
-          builtins.foldl' reach {
+          foldl' reach {
             paths = seen.paths ++ [ package.outPath ];
             packages = seen.packages ++ [ package ];
           } (package.propagatedBuildInputs or [ ]);
     in
-    (builtins.foldl' reach {
+    (foldl' reach {
       paths = [ ];
       packages = [ ];
     } packages).packages;
 
   folders = suffix: packages: concatStringsSep ":" (map (package: "${package}${suffix}") packages);
+
+  # The output with headers and archives.
+  development = package: package.dev or package;
+
+  outputPaths =
+    packages:
+    builtins.concatMap (package: map (output: "${package.${output}}") (package.outputs or [ "out" ])) packages;
+
+  # A list of words as a text that a shell reads as those words.
+  quoted =
+    words:
+    let
+      quote =
+        word:
+        let
+          text = toString word;
+        in
+        if match "[A-Za-z0-9_./:=@%^,+-]+" text != null then text else "'${replaceStrings [ "'" ] [ "'\\''" ] text}'";
+    in
+    if isList words then concatStringsSep " " (map quote words) else words;
+
+  flags =
+    attributes:
+    mapAttrs (_: quoted) (
+      builtins.intersectAttrs {
+        configureFlags = null;
+        makeFlags = null;
+        buildFlags = null;
+        checkFlags = null;
+        installFlags = null;
+      } attributes
+    );
 
   build =
     attributes@{
@@ -90,17 +137,18 @@ let
       propagatedBuildInputs ? [ ],
       allowedReferences ? [ ],
       runtimeShell ? null,
+      outputs ? [ "out" ],
+      shared ? false,
       ...
     }:
     let
       native = withPropagated nativeBuildInputs;
       libraries = withPropagated (buildInputs ++ propagatedBuildInputs);
-      environment = [
+      compilers = [
         cc.package
         binutils
-        shell
       ]
-      ++ tools;
+      ++ (if buildCc == cc then [ ] else [ buildCc.package buildBinutils ]);
     in
     derivation (
       {
@@ -112,28 +160,40 @@ let
           ./setup.sh
         ];
         source = src;
-        inherit patch;
-        SHELL = "${shell}/bin/bash";
-        CONFIG_SHELL = "${shell}/bin/bash";
-        PATH = folders "/bin" (native ++ environment);
+        inherit patch outputs;
+        # A link /bin/sh to it, which is all that scripts and makefiles need to know.
+        binSh = "${shell}/bin/bash";
+        SHELL = "/bin/sh";
+        CONFIG_SHELL = "/bin/sh";
+        PATH = folders "/bin" (native ++ compilers ++ [ shell ] ++ tools);
         # GCC looks into these by itself, and pkg-config into the last.
-        C_INCLUDE_PATH = folders "/include" libraries;
-        CPLUS_INCLUDE_PATH = folders "/include" libraries;
-        LIBRARY_PATH = folders "/lib" libraries;
-        PKG_CONFIG_LIBDIR = folders "/lib/pkgconfig" libraries;
+        C_INCLUDE_PATH = folders "/include" (map development libraries);
+        CPLUS_INCLUDE_PATH = folders "/include" (map development libraries);
+        LIBRARY_PATH = folders "/lib" (map development libraries);
+        PKG_CONFIG_LIBDIR = folders "/lib/pkgconfig" (map development libraries);
+        # Where programs with shared libraries look for those of other packages.
+        libraryFolders = folders "/lib" (allowedReferences ++ propagatedBuildInputs);
         build = buildPlatform.config;
         host = hostPlatform.config;
+        CC_FOR_BUILD = buildCc.variables.CC;
         runtimeShell = if runtimeShell == null then "/bin/sh" else "${runtimeShell}/bin/sh";
-        forbiddenReferences = builtins.filter (
-          path: !elem path (map toString (allowedReferences ++ propagatedBuildInputs))
-        ) (map toString (native ++ libraries ++ environment ++ [ src ]));
         LC_ALL = "C";
         TZ = "UTC";
+        # Manuals that texinfo would make.
+        MAKEINFO = "true";
         # What asks for a date gets this one: builds have no clock to rely on.
         SOURCE_DATE_EPOCH = "1";
       }
       // cc.variables
       // removeAttrs attributes ownAttributes
+      // flags attributes
+      // {
+        allowedReferences =
+          outputs
+          ++ outputPaths (allowedReferences ++ propagatedBuildInputs ++ (if runtimeShell == null then [ ] else [ runtimeShell ]))
+          # The loader of shared libraries is the C library's.
+          ++ (if shared then [ "${cc.libc}" ] else [ ]);
+      }
     );
 
   # A package with its tests and the ways to change it.
@@ -142,6 +202,10 @@ let
     let
       attributes = function result;
       built = build attributes;
+      meta = {
+        platforms = [ hostPlatform.system ];
+      }
+      // attributes.meta or { };
       test =
         name: script:
         derivation {
@@ -156,28 +220,36 @@ let
             "${script}\necho passed >\"$out\"\n"
           ];
           PATH = folders "/bin" ([ built ] ++ (attributes.testInputs or [ ]) ++ [ shell ] ++ tools);
+          binSh = "${shell}/bin/bash";
           package = built;
         };
+      entrypoint = if meta ? mainProgram then { entrypoint = [ "${built}/bin/${meta.mainProgram}" ]; } else { };
       result =
         built
         // {
-          inherit (attributes) pname version;
-          inherit (attributes) src;
+          inherit (attributes) pname version src;
+          inherit meta;
           propagatedBuildInputs = attributes.propagatedBuildInputs or [ ];
           tests = mapAttrs test (attributes.tests or { });
-          meta = {
-            platforms = [ hostPlatform.system ];
-          }
-          // attributes.meta or { };
-          # `pkgs.zlib.overrideAttrs (previous: { … })`, or just the set.
+          image = entrypoint // attributes.image or { };
           overrideAttrs =
             change:
             package (
               self:
               let
                 previous = function self;
+                # A function of the previous attributes, or of the finished package and them.
+                changed = change previous;
               in
-              previous // (if isFunction change then change previous else change)
+              previous
+              // (
+                if !isFunction change then
+                  change
+                else if isFunction changed then
+                  change self previous
+                else
+                  changed
+              )
             );
         }
         // attributes.passthru or { };

@@ -17,88 +17,118 @@ run_phase() {
     hook "post$capital"
 }
 
-# Begins programs of a folder with this shell, where they ask for /bin/sh, /bin/bash or env: sandboxes have none of these.
+# Gives scripts of a folder another first line: `sh` and `bash` become what is given for them, other programs that are
+# in PATH their own path. Of the places that such lines name, sandboxes have /bin/sh only.
 patch_shebangs() {
-    find "$1" -type f -perm -100 -exec grep -lE '^#! */(usr/)?bin/(env )?(ba)?sh' {} + | while read -r file; do
-        local time
+    local file line program time
+    while IFS= read -r file; do
+        IFS= read -r line <"$file" || true
+        [[ $line =~ ^'#!'\ *("$BASH"|(/usr)?/bin/(env\ +)?([^/ ]+))(.*)$ ]] || continue
+        case ${BASH_REMATCH[4]:-bash} in
+            sh) program=$2 ;;
+            bash) program=$3 ;;
+            *) program=$(type -P "${BASH_REMATCH[4]}") || continue ;;
+        esac
         time=$(stat -c %Y "$file")
-        sed -i -E "1s,^#! */(usr/)?bin/(env )?(ba)?sh,#!$2," "$file"
+        sed -i "1s|.*|#!$program${BASH_REMATCH[5]}|" "$file"
         touch -d "@$time" "$file"
-    done || true
+    done < <(find "$1" -type f -perm -100)
 }
 
-# A copy of the source to work in. Its files keep their times, so that make takes what upstream generated for up to date.
+# A copy of the source to work in. Its files have one and the same time, so that make takes what upstream generated for up to
+# date.
 unpackPhase() {
     mkdir -p /build/source
-    cp -rp "$source/." /build/source
+    cp -r "$source/." /build/source
     chmod -R u+w /build/source
+    find /build/source -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
     cd "/build/source/${sourceRoot:-.}"
-    patch_shebangs . "$SHELL"
+    patch_shebangs . /bin/sh "$BASH"
 }
 
 patchPhase() {
     if test -n "${patches:-}"; then "$patch" . $patches; fi
 }
 
+# Runs a command with the words that follow `--`, which are quoted as in a shell, after its own.
+with_words() {
+    local command=()
+    while test "$1" != --; do command+=("$1"); shift; done
+    shift
+    eval "command+=($*)"
+    "${command[@]}"
+}
+
 configurePhase() {
     if ! test -f "${configureScript:=./configure}"; then return; fi
-    $SHELL "$configureScript" --prefix="$prefix" --build="$build" --host="$host" $configureFlags
+    local libraries=--disable-shared
+    if test -n "${shared:-}"; then libraries=--enable-shared; fi
+    with_words $SHELL "$configureScript" --prefix="$prefix" --build="$build" --host="$host" $libraries -- "${configureFlags:-}"
 }
 
-buildPhase() {
-    make -j"$NIX_BUILD_CORES" SHELL="$SHELL" $makeFlags $buildFlags
-}
+run_make() { with_words make SHELL="$SHELL" "$1" -- "${makeFlags:-} $2"; }
+
+buildPhase() { run_make -j"$NIX_BUILD_CORES" "${buildFlags:-}"; }
 
 checkPhase() {
-    if test -n "${doCheck:-}"; then make -j"$NIX_BUILD_CORES" SHELL="$SHELL" $makeFlags ${checkFlags:-check}; fi
+    if test -n "${doCheck:-}"; then run_make -j"$NIX_BUILD_CORES" "${checkFlags:-check}"; fi
 }
 
-installPhase() {
-    make SHELL="$SHELL" $makeFlags ${installTargets:-install} $installFlags
+installPhase() { run_make -j1 "${installTargets:-install} ${installFlags:-}"; }
+
+# What only those need who compile with the package.
+move_development() {
+    local part
+    mkdir -p "$dev/lib"
+    for part in "$out"/include "$out"/lib/{pkgconfig,*.a,*.o}; do
+        test -e "$part" || continue
+        mv "$part" "$dev/${part#"$out"/}"
+    done
+    find "$dev/lib/pkgconfig" -type f -exec sed -i "s|$out|$dev|g" {} + 2>/dev/null || true
+    rmdir "$out/lib" 2>/dev/null || true
 }
 
-# What outputs needn't have: manuals in formats that nothing here reads, libtool's notes, symbols; and what they must not
-# have: references to what they were built with.
+# Makes mentions of other store paths in texts point nowhere, for those that say how something was built and no more.
+remove_references() {
+    local file
+    for file; do
+        sed -i -E -e "s|$out|@own path@|g" -e "s|/sx/store/[0-9a-z]{52}-|/sx/store/0000000000000000000000000000000000000000000000000000-|g" \
+            -e "s|@own path@|$out|g" "$file"
+    done
+}
+
+# Takes away what outputs needn't have: manuals in formats that nothing here reads, libtool's notes, symbols.
 fixupPhase() {
     local output folder
+    if test -n "${dev:-}"; then move_development; fi
     for output in $outputs; do
         folder=${!output}
-        test -e "$folder" || continue
+        if ! test -e "$folder"; then
+            printf 'error: installPhase made nothing at %s, the output `%s`\n' "$folder" "$output"
+            return 1
+        fi
+        test -d "$folder" || continue
         rm -rf "$folder"/share/{info,doc,locale} "$folder"/lib/*.la
         test -n "${keepManuals:-}" || rm -rf "$folder/share/man"
         rmdir "$folder/share" 2>/dev/null || true
         if test -z "${dontStrip:-}"; then strip_output "$folder"; fi
-        patch_shebangs "$folder" "$runtimeShell"
-        find "$folder" -type f -perm -100 -exec sed -i "1s|^#! *$SHELL|#!$runtimeShell|" {} +
-        check_references "$folder"
+        patch_shebangs "$folder" "$runtimeShell" "$runtimeShell"
     done
 }
 
 # Programs lose all symbols, archives those for debuggers.
 strip_output() {
-    find "$1" -type f -name '*.a' -exec strip --strip-debug --enable-deterministic-archives {} +
-    find "$1" -type f -perm -100 | while read -r file; do
-        if test "$(head -c 4 "$file" | tail -c 3)" = ELF; then strip "$file"; fi
+    find "$1" -type f -name '*.a' -exec "${STRIP:-strip}" --strip-debug --enable-deterministic-archives {} +
+    find "$1" -type f \( -perm -100 -o -name '*.so*' \) | while read -r file; do
+        if test "$(head -c 4 "$file" | tail -c 3)" = ELF; then "${STRIP:-strip}" "$file"; fi
     done
-}
-
-check_references() {
-    local path found=
-    for path in $forbiddenReferences; do
-        local files
-        files=$(grep -rlaF -- "${path:0:63}" "$1" | head -n 3) || true
-        if test -n "$files"; then
-            printf 'error: %s refers to %s, which it was built with:\n%s\n' "$1" "$path" "$files"
-            found=1
-        fi
-    done
-    if test -n "$found"; then
-        echo 'hint: leave the reference out, or name the package in allowedReferences if it is needed to run'
-        return 1
-    fi
 }
 
 prefix=${prefix:-$out}
+# -rdynamic is what makes the compiler link with shared libraries at all; programs find them where these folders are.
+if test -n "${shared:-}"; then
+    export LDFLAGS="${LDFLAGS:-} -rdynamic -Wl,-rpath,$prefix/lib${libraryFolders:+:$libraryFolders}"
+fi
 for phase in ${phases:-unpackPhase patchPhase configurePhase buildPhase checkPhase installPhase fixupPhase}; do
     run_phase "$phase"
 done

@@ -16,9 +16,13 @@ stdenv.mkDerivation {
       };
     }).source;
 
+  outputs = [
+    "out"
+    "dev"
+  ];
+
   # The scripts around it (xzgrep and kin) want a shell with many programs.
   configureFlags = [
-    "--disable-shared"
     "--disable-nls"
     "--disable-scripts"
     "--disable-doc"
@@ -32,6 +36,7 @@ stdenv.mkDerivation {
     description = "Compressor with a high ratio, and its library";
     homepage = "https://tukaani.org/xz/";
     license = "0BSD AND LGPL-2.1-or-later AND GPL-2.0-or-later";
+    mainProgram = "xz";
     cpe = "cpe:2.3:a:tukaani:xz:5.8.1";
   };
 }

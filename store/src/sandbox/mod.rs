@@ -9,6 +9,7 @@
 //! /dev          null, zero, full, random, urandom, fd, stdin, stdout, stderr, shm
 //! /proc         its own processes
 //! /etc          passwd, group, hosts: one user `builder` (1000), one group (100), localhost
+//! /bin/sh       a link to the program that the variable `binSh` names, where the derivation has it
 //! ```
 //!
 //! It refuses to run without a user namespace of its own, also for root: a builder is never the host's root, and never
@@ -42,6 +43,10 @@ pub const BUILD_GROUP: u32 = 100;
 
 /// Where a builder starts.
 pub const BUILD_FOLDER: &str = "/build";
+
+/// The variable that names the shell which scripts, and `system` of C libraries, ask for as `/bin/sh`: an input like any
+/// other, so that it enters the derivation's name.
+pub const SHELL_VARIABLE: &str = "binSh";
 
 /// What to run, and with what in view.
 #[derive(Clone, Debug)]

@@ -1,9 +1,10 @@
 //! The folders of a sandbox on disk, and the mounts that make them the builder's view.
 
 use super::reversed::{self, Reversed};
-use super::{BUILD_GROUP, BUILD_USER, Folders, Sandbox, SandboxError, WorkingFiles};
+use super::{BUILD_GROUP, BUILD_USER, Folders, SHELL_VARIABLE, Sandbox, SandboxError, WorkingFiles};
 use crate::store::make_folder;
-use std::ffi::CString;
+use bstr::BStr;
+use std::ffi::{CString, OsStr};
 use std::fs::{FileType, Permissions};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -100,6 +101,11 @@ pub(super) fn make(
     }
     for (link, target) in LINKS {
         view.link(&view.root.join(link), Path::new(target))?;
+    }
+
+    if let Some(shell) = sandbox.environment.get(BStr::new(SHELL_VARIABLE)) {
+        view.folder(&view.root.join("bin"), 0o755)?;
+        view.link(&view.root.join("bin/sh"), Path::new(OsStr::from_bytes(shell)))?;
     }
 
     // The root itself, so that it can be pivoted to and made read-only under the writable folders.
