@@ -49,15 +49,16 @@ let
 
       stdenv = overridable (import ./stdenv) {
         cc = {
-          package = bootstrap.gcc-3-pass2;
+          package = bootstrap.gcc;
+          libc = bootstrap.musl;
           variables = {
-            CC = "gcc -std=gnu99";
+            CC = "gcc";
             CXX = "g++";
             CFLAGS = "-O2";
             CXXFLAGS = "-O2";
           };
         };
-        binutils = bootstrap.binutils-pass1;
+        binutils = bootstrap.binutils;
         shell = bootstrap.bash;
         inherit (bootstrap) patch;
         tools = [

@@ -4,7 +4,7 @@
 //! packages are realised and run as well.
 
 use crate::containers::same;
-use crate::harness::{Test, lasting_folder, output, repository, sx};
+use crate::harness::{Test, add_sources, lasting_folder, output, repository, sx};
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -37,9 +37,16 @@ pub fn tests() -> Vec<Test> {
 fn command(verb: &str, attribute: &str) -> Command {
     let mut command = sx([verb, "-f", "tests/stdenv/default.nix", attribute]);
     command.current_dir(repository());
-    if let Some(folder) = std::env::var_os("SX_TESTS_SOURCES").filter(|_| verb != "eval") {
-        command.arg("--source-folder").arg(folder);
+    if verb != "eval" {
+        add_sources(&mut command);
     }
+    command
+}
+
+/// `sx realise` on an attribute of the repository's own packages.
+fn package(attribute: &str) -> Command {
+    let mut command = sx(["realise", "--quiet", attribute]);
+    add_sources(command.current_dir(repository()));
     command
 }
 
@@ -192,7 +199,7 @@ fn packages_run() -> Result<(), String> {
     let found = output(sx(["eval", "--json", "pkgs", "--apply", names]).current_dir(repository()))?;
     let names: Vec<String> = serde_json::from_str(&found).map_err(|error| error.to_string())?;
     for name in names {
-        output(sx(["realise", "--quiet", &format!("pkgs.{name}")]).current_dir(repository()))?;
+        output(&mut package(&format!("pkgs.{name}")))?;
     }
     Ok(())
 }

@@ -79,13 +79,13 @@ installPhase() { run_make -j1 "${installTargets:-install} ${installFlags:-}"; }
 # What only those need who compile with the package.
 move_development() {
     local part
-    mkdir -p "$dev/lib"
-    for part in "$out"/include "$out"/lib/{pkgconfig,*.a,*.o}; do
+    mkdir -p "$dev/lib" "$dev/share"
+    for part in "$out"/include "$out"/lib/{pkgconfig,cmake,*.a,*.o} "$out/share/aclocal"; do
         test -e "$part" || continue
         mv "$part" "$dev/${part#"$out"/}"
     done
-    find "$dev/lib/pkgconfig" -type f -exec sed -i "s|$out|$dev|g" {} + 2>/dev/null || true
-    rmdir "$out/lib" 2>/dev/null || true
+    find "$dev"/lib/{pkgconfig,cmake} -type f -exec sed -i "s|$out|$dev|g" {} + 2>/dev/null || true
+    rmdir "$out/lib" "$dev/share" 2>/dev/null || true
 }
 
 # Makes mentions of other store paths in texts point nowhere, for those that say how something was built and no more.

@@ -14,9 +14,9 @@ let
           inherit CC;
           CFLAGS = "-O2";
         };
-        libc = bootstrap.musl or null;
+        libc = bootstrap.musl;
       };
-      binutils = bootstrap.binutils-pass1 or bootstrap.binutils;
+      binutils = bootstrap.binutils-pass1;
     };
   };
 
