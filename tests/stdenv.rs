@@ -28,6 +28,7 @@ pub fn tests() -> Vec<Test> {
         tests.extend([
             test("stdenv::programs_find_their_shared_libraries", shared),
             test("stdenv::packages_run", packages_run),
+            test("stdenv::packages_have_the_golden_store_paths", golden),
         ]);
     }
     tests
@@ -200,6 +201,15 @@ fn packages_run() -> Result<(), String> {
     let names: Vec<String> = serde_json::from_str(&found).map_err(|error| error.to_string())?;
     for name in names {
         output(&mut package(&format!("pkgs.{name}")))?;
+    }
+    Ok(())
+}
+
+fn golden() -> Result<(), String> {
+    let text = fs::read_to_string(repository().join("pkgs/golden")).map_err(|error| error.to_string())?;
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let (name, path) = line.split_once(' ').ok_or_else(|| format!("pkgs/golden has `{line}`"))?;
+        same(&output(&mut package(&format!("pkgs.{name}")))?, path, name)?;
     }
     Ok(())
 }
