@@ -100,7 +100,8 @@ impl Drop for Terminal {
 fn a_conversation_on_a_terminal() -> Result<(), String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let file = folder.path().join("value.nix");
-    std::fs::write(file, "{ loaded = 7; }").map_err(|error| error.to_string())?;
+    std::fs::write(file, "{ loaded = 7; /** Adds one. */ next = x: x + 1; }")
+        .map_err(|error| error.to_string())?;
     let mut terminal = Terminal::open(folder.path())?;
     terminal.say("1 + 1", "2")?;
     // What isn't finished goes on, and can be given up.
@@ -112,7 +113,8 @@ fn a_conversation_on_a_terminal() -> Result<(), String> {
     terminal.say("y = 5", "")?;
     terminal.say(":t y", "an integer")?;
     terminal.say(":doc builtins.match", "POSIX")?;
-    terminal.say(":l value.nix", "added 1 variables")?;
+    terminal.say(":l value.nix", "added 2 variables")?;
+    terminal.say(":doc next", "Adds one.")?;
     terminal.say(":? ", ":doc EXPRESSION")?;
     terminal.say(":nonsense", "there is no command `:nonsense`")?;
     terminal.say("loadde", "did you mean `loaded`?")?;
@@ -137,12 +139,16 @@ fn a_pipe_is_obeyed() -> Result<(), String> {
     let mut command = sx(["repl"]);
     let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut child = child.map_err(|error| error.to_string())?;
-    let text = "x = 20\nlet\n  y = 1;\nin x + y\n1 +\n1\nthrow \"oh\"\n:t x: x\n:q\nnever read\n";
-    let input = child.stdin.take().map(|mut input| input.write_all(text.as_bytes()));
+    let text = b"x = 20\nlet\n  y = 1;\nin x + y\n1 +\n1\nthrow \"oh\"\n\"\xff\"\n:t x: x\n:q\nnever read\n";
+    let input = child.stdin.take().map(|mut input| input.write_all(text));
     input.ok_or("there is no input")?.map_err(|error| error.to_string())?;
     let output = child.wait_with_output().map_err(|error| error.to_string())?;
     let (shown, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    if shown != "21\n2\na function\n" || !errors.contains("oh") || !output.status.success() {
+    if shown != "21\n2\na function\n"
+        || !errors.contains("oh")
+        || !errors.contains("not UTF-8")
+        || !output.status.success()
+    {
         return Err(format!("{}\n{shown}\n{errors}", output.status));
     }
     Ok(())

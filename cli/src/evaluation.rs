@@ -69,7 +69,7 @@ pub struct Exploring {
     /// Show the whole trace of an error
     #[arg(long)]
     show_trace: bool,
-    /// Let the evaluation's values and expressions take so much memory, such as 500M or 2G [default: the machine's memory]
+    /// Let the evaluation's values and expressions take so much memory, such as 500M or 2G [default: what the machine, its container or `ulimit -v` allows]
     #[arg(long, value_name = "SIZE", value_parser = crate::command::bytes)]
     max_memory: Option<u64>,
     /// Look `<NAME/…>` up in this folder, `<…>` if there is no name; may be given several times
@@ -83,14 +83,9 @@ impl Exploring {
         if self.show_trace { Trace::Whole } else { Trace::Short }
     }
 
-    /// The limit that is given, or what the machine has: what needs more would end by force.
+    /// The limit that is given, or what may be taken.
     fn memory_limit_bytes(&self) -> u64 {
-        self.max_memory.unwrap_or_else(|| {
-            let found = rustix::system::sysinfo();
-            // The field's width differs between machines.
-            #[expect(clippy::useless_conversion, reason = "it is none everywhere")]
-            u64::from(found.totalram).saturating_mul(u64::from(found.mem_unit))
-        })
+        self.max_memory.unwrap_or_else(crate::memory::available_bytes)
     }
 
     /// Prefixes and absolute folders.
@@ -134,7 +129,7 @@ enum Source {
     /// A file.
     File(PathBuf),
     /// A text, with its name, relative to a folder.
-    Text(&'static str, String, PathBuf),
+    Text(&'static str, Vec<u8>, PathBuf),
 }
 
 impl Session {
@@ -292,7 +287,10 @@ impl Session {
     }
 
     fn options(&self, exploring: &Exploring) -> Options {
+        let Options { stack_bytes: most, .. } = Options::default();
+        let quarter = crate::memory::address_space_bytes().map_or(u64::MAX, |bytes| bytes / 4);
         Options {
+            stack_bytes: usize::try_from(quarter).map_or(most, |quarter| quarter.min(most)),
             cancelled: Arc::clone(self.cancelled()),
             memory_limit_bytes: Some(usize::try_from(exploring.memory_limit_bytes()).unwrap_or(usize::MAX)),
             search_path: exploring.search_path(),
@@ -302,7 +300,7 @@ impl Session {
 
     fn source(&self, target: &Target, most_bytes: u64) -> Result<Source, Failure> {
         if let Some(text) = &target.expression {
-            return Ok(Source::Text("--expr", text.clone(), flake::current_folder()?));
+            return Ok(Source::Text("--expr", text.clone().into_bytes(), flake::current_folder()?));
         }
         let Some(file) = &target.file else {
             let here = flake::current_folder()?;
@@ -323,12 +321,7 @@ impl Session {
                 let error = HostError::TooLarge { most_mebibytes };
                 return Err(Failure::new(Kind::Expression, format!("cannot read standard input: {error}")));
             }
-            let text = String::from_utf8(bytes).map_err(|error| {
-                let place = error.utf8_error().valid_up_to();
-                let message = format!("standard input is not UTF-8 at byte {place}");
-                Failure::new(Kind::Expression, message)
-            })?;
-            return Ok(Source::Text("standard input", text, flake::current_folder()?));
+            return Ok(Source::Text("standard input", bytes, flake::current_folder()?));
         }
         let missing = |error: std::io::Error| {
             let failure = Failure::io("read the expression", file, &error);

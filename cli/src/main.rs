@@ -13,6 +13,7 @@ mod failure;
 mod flake;
 mod host;
 mod image;
+mod memory;
 mod progress;
 mod registry;
 mod relied;

@@ -8,13 +8,18 @@ use rustyline::hint::Hinter;
 use rustyline::history::FileHistory;
 use rustyline::validate::Validator;
 use rustyline::{Config, Context, Editor, Helper};
-use std::io::{BufRead, IsTerminal};
+use std::io::{BufRead, IsTerminal, Read};
 use std::path::{Path, PathBuf};
+
+/// What is longer is no line that anybody wrote.
+const LONGEST_LINE_BYTES: u64 = 1 << 30;
 
 /// What the user did.
 pub enum Input {
     /// Wrote a line.
     Line(String),
+    /// Sent a line that is no text.
+    NotUtf8,
     /// Pressed Ctrl-C.
     Interrupted,
     /// Pressed Ctrl-D, or closed the pipe.
@@ -59,11 +64,18 @@ impl<N: Fn(&str) -> Vec<String>> Lines<N> {
                 Err(error) => Err(failed(error)),
             },
             Self::Pipe => {
-                let mut line = String::new();
-                let read = std::io::stdin().lock().read_line(&mut line);
-                let length =
-                    read.map_err(|error| Failure::io("read", Path::new("standard input"), &error))?;
-                Ok(if length == 0 { Input::End } else { Input::Line(line.trim_end().to_owned()) })
+                let mut line = Vec::new();
+                let read = std::io::stdin().lock().take(LONGEST_LINE_BYTES).read_until(b'\n', &mut line);
+                read.map_err(|error| Failure::io("read", Path::new("standard input"), &error))?;
+                if line.len() as u64 == LONGEST_LINE_BYTES {
+                    let message = "a line of standard input has no end within a GiB";
+                    return Err(Failure::new(Kind::Expression, message));
+                }
+                Ok(match String::from_utf8(line) {
+                    Ok(line) if line.is_empty() => Input::End,
+                    Ok(line) => Input::Line(line.trim_end_matches(['\n', '\r']).to_owned()),
+                    Err(_) => Input::NotUtf8,
+                })
             }
         }
     }

@@ -86,6 +86,11 @@ impl<'a> Repl<'_, 'a> {
             let input = if is_terminal { next() } else { self.session.during_evaluation(next) };
             match input? {
                 Input::Line(line) => text += &line,
+                Input::NotUtf8 => {
+                    text.clear();
+                    self.tell(Err(Error::value("a line that is not UTF-8 is left out")))?;
+                    continue;
+                }
                 // What was begun is forgotten.
                 Input::Interrupted => {
                     text.clear();
