@@ -72,6 +72,9 @@ fn eval_prints_values() -> Result<(), String> {
             (found, expected) => assert_eq!(found.as_deref(), Ok(expected), "{arguments:?}"),
         }
     }
+    // What is said meanwhile, as Nix says it.
+    let said = run(&mut sx(["eval", "-E", "builtins.trace [ 1 ] (builtins.warn \"careful\" 1)"]));
+    assert_eq!(String::from_utf8_lossy(&said.stderr), "trace: [ 1 ]\nevaluation warning: careful\n");
     Ok(())
 }
 

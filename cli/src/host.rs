@@ -190,6 +190,10 @@ impl Host for TreeHost<'_> {
     fn trace(&self, message: &BStr) {
         self.progress.print(&format!("trace: {message}"));
     }
+
+    fn warn(&self, message: &BStr) {
+        self.progress.print(&format!("evaluation warning: {message}"));
+    }
 }
 
 impl TreeHost<'_> {
