@@ -15,6 +15,11 @@ pub fn tests() -> Vec<Test> {
             requires: &["gcc"],
             run: other_day,
         },
+        Test {
+            name: "check::diffoscope_is_asked_where_it_is_installed",
+            requires: &["diffoscope"],
+            run: diffoscope,
+        },
         test("check::what_is_valid_stays_as_it_is", valid_stays),
         test("check::the_page_has_a_table_and_totals", page),
         test("check::the_way_to_a_compiler_is_the_same_again", bootstrap),
@@ -42,7 +47,7 @@ const fn way(
     Way { name, script, causes, by }
 }
 
-const WAYS: [Way; 18] = [
+const WAYS: [Way; 19] = [
     way("stable", "echo hello > $out", &[], &[]),
     way("readdir", "cd $src; $b find . > $out", &["order"], &["input-order"]),
     way(
@@ -62,6 +67,7 @@ const WAYS: [Way; 18] = [
     way("uptime", "$b cut -d. -f1 /proc/uptime | $b sed s/.....$// > $out", &["time"], &["clocks"]),
     way("tar", "$b mkdir d; echo a > d/a; $b tar -cf $out d", &["umask", "time"], &[]),
     way("umask", "umask > $out", &["umask"], &["umask"]),
+    way("packed", "echo umask $(umask) | $b gzip -n > $out", &["umask"], &["umask"]),
     way("host", "$b uname -n > $out", &["host name"], &["host-name"]),
     way("locale", "echo $LANG > $out", &["locale"], &["locale"]),
     way(
@@ -161,6 +167,22 @@ fn other_day() -> Result<(), String> {
     let found = &report["derivations"][0];
     if found["verdict"] != "different" || found["different"][0]["by"] != serde_json::json!(["day"]) {
         return Err(format!("{found:#}"));
+    }
+    Ok(())
+}
+
+/// It looks into what sx doesn't, such as packed archives.
+fn diffoscope() -> Result<(), String> {
+    let folder = scratch()?;
+    let file = expression(folder.path())?;
+    let mut command = sx(["check", "-q", "-f", &file, "packed"]);
+    command.env("SX_STORE", folder.path().join("store"));
+    let ended = command.output().map_err(|error| error.to_string())?;
+    let text = String::from_utf8_lossy(&ended.stdout);
+    for expected in ["--- first", "+++ second", "-umask 0022", "+umask 0077"] {
+        if !text.lines().any(|line| line.ends_with(expected)) {
+            return Err(format!("no `{expected}` in {text}{}", String::from_utf8_lossy(&ended.stderr)));
+        }
     }
     Ok(())
 }
