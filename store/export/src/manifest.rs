@@ -14,6 +14,8 @@ use std::fmt;
 pub const MAX_DOCUMENT_BYTES: usize = 4 << 20;
 /// Most layers of an image that is read, more than any runtime can mount.
 pub const MAX_READ_LAYERS: usize = 500;
+/// Longest blob, in bytes: beyond any disk, and far enough below 64 bits that lengths can be added.
+pub const MAX_BLOB_BYTES: u64 = 1 << 48;
 /// Longest configuration, in bytes.
 pub const MAX_CONFIG_BYTES: u64 = 16 << 20;
 
@@ -132,6 +134,11 @@ pub enum DocumentError {
     /// A type of layer that isn't a tar.
     #[error("the image has a layer of type `{0}`; expected a tar, plain or packed with gzip or zstd")]
     LayerType(String),
+    /// A length beyond reason.
+    #[error(
+        "the document names a blob of {0} bytes, longer than anything; expected at most {MAX_BLOB_BYTES}"
+    )]
+    LongBlob(u64),
     /// A configuration beyond reason.
     #[error("the image's configuration has {0} bytes; expected at most {MAX_CONFIG_BYTES}")]
     LongConfig(u64),
@@ -205,6 +212,10 @@ impl Document {
         if raw.schema_version != 2 {
             let found = format!("schemaVersion {}", raw.schema_version);
             return Err(DocumentError::Type { found, expected: "schemaVersion 2" });
+        }
+        let blobs = raw.manifests.iter().chain(&raw.layers).flatten().chain(&raw.config).chain(&raw.subject);
+        if let Some(blob) = blobs.into_iter().find(|blob| blob.size > MAX_BLOB_BYTES) {
+            return Err(DocumentError::LongBlob(blob.size));
         }
         match (raw.manifests, raw.config, raw.layers) {
             (Some(_), Some(_), _) | (Some(_), _, Some(_)) => Err(DocumentError::Both),

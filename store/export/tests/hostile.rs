@@ -2,9 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test can't do ends it, in its functions too")]
 
+mod malicious;
 mod store;
 
-use sha2::{Digest, Sha256};
+use malicious::{Files, Row, configuration, digest, entry, file, folder, rows, sum, tar};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
@@ -14,42 +15,6 @@ use std::path::Path;
 use store::{Store, export};
 use sx_export::read::{Image, LayerLimits, NodeKind, Packing, ReadError, TarError, Tree, read_layer};
 use sx_export::{Compression, Export, Format};
-
-/// One entry with its content and the padding.
-fn entry(name: &str, kind: u8, target: &str, content: &[u8]) -> Vec<u8> {
-    let mut header = vec![0; 512];
-    header[..name.len()].copy_from_slice(name.as_bytes());
-    header[100..108].copy_from_slice(b"0000644\0");
-    header[108..116].copy_from_slice(b"0000000\0");
-    header[116..124].copy_from_slice(b"0000000\0");
-    header[124..136].copy_from_slice(format!("{:011o}\0", content.len()).as_bytes());
-    header[136..148].copy_from_slice(b"00000000001\0");
-    header[156] = kind;
-    header[157..157 + target.len()].copy_from_slice(target.as_bytes());
-    header[257..265].copy_from_slice(b"ustar\x0000");
-    sum(&mut header);
-    let padding = (512 - content.len() % 512) % 512;
-    [header, content.to_vec(), vec![0; padding]].concat()
-}
-
-/// Fills the checksum in.
-fn sum(header: &mut [u8]) {
-    header[148..156].fill(b' ');
-    let sum: u32 = header[..512].iter().map(|&byte| u32::from(byte)).sum();
-    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-}
-
-fn file(name: &str) -> Vec<u8> {
-    entry(name, b'0', "", b"x")
-}
-
-fn folder(name: &str) -> Vec<u8> {
-    entry(name, b'5', "", b"")
-}
-
-fn tar(entries: &[Vec<u8>]) -> Vec<u8> {
-    [entries.concat(), vec![0; 1024]].concat()
-}
 
 /// Reads layers one upon the other.
 fn layers(tars: &[Vec<u8>]) -> Result<Tree, TarError> {
@@ -211,60 +176,53 @@ fn bombs_go_off_early() {
     }
 }
 
-/// A layout in a folder: documents as texts, blobs by digest.
+/// A layout in a folder.
 struct Layout(tempfile::TempDir);
 
-fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 impl Layout {
-    fn new() -> Self {
+    fn of(files: &Files) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        fs::create_dir_all(folder.path().join("blobs/sha256")).unwrap();
+        for (name, bytes) in &files.0 {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
         Self(folder)
+    }
+
+    /// An image with one layer, after `change` had its way with manifest and index.
+    fn image(change: impl FnOnce(&mut Files, &mut serde_json::Value, &mut serde_json::Value)) -> Self {
+        Self::of(&Files::image(change))
     }
 
     fn path(&self) -> &Path {
         self.0.path()
     }
 
-    /// Adds a blob. Gives its descriptor.
-    fn blob(&self, media_type: &str, bytes: &[u8]) -> serde_json::Value {
-        fs::write(self.path().join("blobs/sha256").join(digest(bytes)), bytes).unwrap();
-        serde_json::json!({
-            "mediaType": format!("application/vnd.oci.image.{media_type}"),
-            "digest": format!("sha256:{}", digest(bytes)),
-            "size": bytes.len(),
-        })
-    }
-
-    /// Adds an image with one layer and an index that names it, after `change` had its way with both.
-    fn image(change: impl FnOnce(&Self, &mut serde_json::Value, &mut serde_json::Value)) -> Self {
-        let layout = Self::new();
-        let layer = tar(&[file("a")]);
-        let config = serde_json::json!({
-            "architecture": "amd64", "os": "linux",
-            "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{}", digest(&layer))] },
-        });
-        let mut manifest = serde_json::json!({
-            "schemaVersion": 2,
-            "mediaType": "application/vnd.oci.image.manifest.v1+json",
-            "config": layout.blob("config.v1+json", config.to_string().as_bytes()),
-            "layers": [layout.blob("layer.v1.tar", &layer)],
-        });
-        let mut index = serde_json::json!({ "schemaVersion": 2, "manifests": [] });
-        change(&layout, &mut manifest, &mut index);
-        let mut descriptor = layout.blob("manifest.v1+json", manifest.to_string().as_bytes());
-        descriptor["platform"] = serde_json::json!({ "architecture": "amd64", "os": "linux" });
-        index["manifests"].as_array_mut().unwrap().push(descriptor);
-        fs::write(layout.path().join("index.json"), index.to_string()).unwrap();
-        layout
-    }
-
     fn read(&self) -> Result<Tree, ReadError> {
-        Ok(Image::open(self.path(), None)?.tree(&LayerLimits::default())?.0)
+        read(self.path())
     }
+}
+
+/// The tar of an OCI archive.
+fn archive(files: &Files) -> Vec<u8> {
+    let entry = |(name, bytes): (&String, &Vec<u8>)| entry(name, b'0', "", bytes);
+    tar(&files.0.iter().map(entry).collect::<Vec<_>>())
+}
+
+/// What `docker save` makes of the same layers.
+fn docker(tars: &[Vec<u8>]) -> Files {
+    let names: Vec<String> = (0..tars.len()).map(|at| format!("{at}.tar")).collect();
+    let manifest =
+        serde_json::json!([{ "Config": "config.json", "RepoTags": ["test/x:1"], "Layers": names }]);
+    let mut files = Files(names.into_iter().zip(tars.iter().cloned()).collect());
+    files.0.insert("config.json".into(), configuration(tars).into_bytes());
+    files.0.insert("manifest.json".into(), manifest.to_string().into_bytes());
+    files
+}
+
+fn read(path: &Path) -> Result<Tree, ReadError> {
+    Ok(Image::open(path, None)?.tree(&LayerLimits::default())?.0)
 }
 
 fn text(error: &dyn Error) -> String {
@@ -278,33 +236,7 @@ fn an_honest_layout_is_read() {
 }
 
 #[test]
-fn wrong_sizes_and_digests_are_refused() {
-    let layout = Layout::image(|_, manifest, _| manifest["layers"][0]["size"] = 1.into());
-    assert!(text(&layout.read().unwrap_err()).contains("expected 1 bytes"));
-    let layout = Layout::image(|_, manifest, _| manifest["config"]["size"] = 1.into());
-    assert!(text(&layout.read().unwrap_err()).contains("expected 1 bytes"));
-    // Another tar under the layer's name, of the same length.
-    let layout = Layout::image(|layout, manifest, _| {
-        let name = manifest["layers"][0]["digest"].as_str().unwrap().replace("sha256:", "blobs/sha256/");
-        fs::write(layout.path().join(name), tar(&[file("b")])).unwrap();
-    });
-    assert!(matches!(layout.read(), Err(ReadError::Mismatch { .. })));
-    // A layer that the configuration doesn't know, under its own digest.
-    let layout = Layout::image(|layout, manifest, _| {
-        manifest["layers"][0] = layout.blob("layer.v1.tar", &tar(&[file("b")]));
-    });
-    assert!(text(&layout.read().unwrap_err()).contains("a tar with sha256:"));
-    let layout = Layout::image(|layout, manifest, _| {
-        let more = layout.blob("layer.v1.tar", &tar(&[file("b")]));
-        manifest["layers"].as_array_mut().unwrap().push(more);
-    });
-    assert!(matches!(layout.read(), Err(ReadError::LayerCount { layers: 2, expected: 1 })));
-}
-
-#[test]
-fn digests_that_are_paths_and_links_for_blobs_are_refused() {
-    let layout = Layout::image(|_, manifest, _| manifest["layers"][0]["digest"] = "sha256:../../x".into());
-    assert!(text(&layout.read().unwrap_err()).contains("is not a digest"));
+fn links_for_blobs_and_documents_are_refused() {
     let outside = tempfile::NamedTempFile::new().unwrap();
     fs::write(outside.path(), tar(&[file("a")])).unwrap();
     let layout = Layout::image(|_, _, _| ());
@@ -316,30 +248,96 @@ fn digests_that_are_paths_and_links_for_blobs_are_refused() {
     rustix::fs::mknodat(rustix::fs::CWD, &blob, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0)
         .unwrap();
     assert!(matches!(layout.read(), Err(ReadError::Missing { .. })));
+    // The folder of blobs, and the first document of all.
+    for name in ["blobs", "index.json"] {
+        let (layout, elsewhere) = (Layout::image(|_, _, _| ()), Layout::image(|_, _, _| ()));
+        fs::rename(layout.path().join(name), layout.path().join("aside")).unwrap();
+        symlink(elsewhere.path().join(name), layout.path().join(name)).unwrap();
+        assert!(matches!(layout.read(), Err(ReadError::File { .. })), "{name}");
+    }
 }
 
+/// Each of them in a folder and in an archive, and what is wrong with layers in a docker archive too.
 #[test]
-fn what_could_be_understood_in_two_ways_is_refused() {
-    let layout = Layout::image(|_, manifest, _| manifest["manifests"] = serde_json::json!([]));
-    assert!(text(&layout.read().unwrap_err()).contains("both an index and a manifest"));
-    let layout = Layout::image(|layout, manifest, _| {
-        let config = br#"{"architecture":"amd64","os":"linux","Rootfs":{"type":"layers","diff_ids":[]}}"#;
-        manifest["config"] = layout.blob("config.v1+json", config);
-    });
-    assert!(text(&layout.read().unwrap_err()).contains("`Rootfs`"));
+fn every_malicious_image_is_refused_for_what_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("image.tar");
+    let archived = |files: &Files| {
+        fs::write(&path, archive(files)).unwrap();
+        read(&path)
+    };
+    for Row { name, says, files, layers } in rows() {
+        let docker = (!layers.is_empty()).then(|| archived(&docker(&layers)));
+        for found in [Layout::of(&files).read(), archived(&files)].into_iter().chain(docker) {
+            let found = text(&found.expect_err(name));
+            assert!(says.iter().any(|says| found.contains(says)), "{name}: {found}");
+        }
+    }
+    // Without what is wrong it is read.
+    let honest = [tar(&[file("a")])];
+    assert!(archived(&Files::image(|_, _, _| ())).is_ok() && archived(&docker(&honest)).is_ok());
 }
 
+/// What is wrong is in the archive itself, not in its layers.
 #[test]
-fn a_manifest_is_for_what_its_index_says() {
-    let layout = Layout::image(|layout, manifest, _| {
-        let tar = digest(&tar(&[file("a")]));
-        let config = format!(
-            r#"{{"architecture":"arm64","os":"linux","rootfs":{{"type":"layers","diff_ids":["sha256:{tar}"]}}}}"#
-        );
-        manifest["config"] = layout.blob("config.v1+json", config.as_bytes());
+fn malicious_archives_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("image.tar");
+    let honest = Files::image(|_, _, _| ());
+    let whole = archive(&honest);
+    let begin = whole.len() - 1024;
+    for (more, says) in [
+        (file("../x"), "`..` in its name"),
+        (file("/etc/passwd"), "an absolute name"),
+        (file("index.json"), "is there twice"),
+        (file("./index.json"), "is there twice"),
+        (entry("x", b'3', "", b""), "a character device"),
+        (entry("x", b'6', "", b""), "a FIFO"),
+        (entry("x", b'S', "", b""), "a sparse file"),
+        (vec![7; 512], "its checksum"),
+    ] {
+        fs::write(&path, [&whole[..begin], &more, &[0; 1024]].concat()).unwrap();
+        let found = text(&read(&path).expect_err(says));
+        assert!(found.contains(says), "{says}: {found}");
+    }
+    for length in [begin + 5, begin - 600, 700] {
+        fs::write(&path, &whole[..length]).unwrap();
+        let found = read(&path);
+        assert!(matches!(found, Err(ReadError::Archive { .. })), "{length}: {found:?}");
+    }
+    // A link in the place of a document or a blob is not followed, wherever it leads.
+    for name in honest.0.keys().filter(|name| *name != "oci-layout") {
+        for kind in [b'1', b'2'] {
+            let mut files = honest.clone();
+            files.0.remove(name);
+            files.0.insert("elsewhere".into(), honest.0[name].clone());
+            let whole = archive(&files);
+            let link = entry(name, kind, "elsewhere", b"");
+            fs::write(&path, [&whole[..whole.len() - 1024], &link, &[0; 1024]].concat()).unwrap();
+            let found = read(&path);
+            assert!(
+                matches!(found, Err(ReadError::Missing { .. } | ReadError::NoImage(_))),
+                "{name}: {found:?}"
+            );
+        }
+    }
+    // Names of files in a docker archive are those of its members, and no paths.
+    let mut files = docker(&[tar(&[file("a")])]);
+    let manifest = String::from_utf8(files.0["manifest.json"].clone()).unwrap();
+    files.0.insert("manifest.json".into(), manifest.replace("config.json", "../../etc/passwd").into_bytes());
+    fs::write(&path, archive(&files)).unwrap();
+    assert!(matches!(read(&path), Err(ReadError::Missing { .. })));
+}
+
+/// A document that is named often isn't read so often that time or memory end.
+#[test]
+fn an_index_that_names_much_is_refused() {
+    let layout = Layout::image(|files, manifest, index| {
+        manifest["annotations"] = serde_json::json!({ "long": "x".repeat(1 << 20) });
+        let named = files.blob("manifest.v1+json", manifest.to_string().as_bytes());
+        index["manifests"] = vec![named; 100].into();
     });
-    let error = layout.read().unwrap_err();
-    assert_eq!(error.to_string(), "the image is for linux/arm64, but its index says linux/amd64");
+    assert!(matches!(layout.read(), Err(ReadError::Documents { .. })));
 }
 
 #[test]
@@ -414,18 +412,6 @@ fn no_changed_byte_goes_unnoticed_or_makes_it_panic() {
     assert!(seen["refused"] > 500, "{seen:?}");
 }
 
-/// An image of these layers.
-fn image_of(tars: &[Vec<u8>]) -> Layout {
-    Layout::image(|layout, manifest, _| {
-        let diff_ids: Vec<_> = tars.iter().map(|tar| format!("sha256:{}", digest(tar))).collect();
-        let config = serde_json::json!({
-            "architecture": "amd64", "os": "linux", "rootfs": { "type": "layers", "diff_ids": diff_ids },
-        });
-        manifest["config"] = layout.blob("config.v1+json", config.to_string().as_bytes());
-        manifest["layers"] = tars.iter().map(|tar| layout.blob("layer.v1.tar", tar)).collect();
-    })
-}
-
 /// The text of a store path of its own for each name, without the leading slash.
 fn store_path(name: &str) -> String {
     let path = sx_derivation::StorePath::new(sx_derivation::Digest::of(name.as_bytes()), name).unwrap();
@@ -435,10 +421,13 @@ fn store_path(name: &str) -> String {
 #[test]
 fn of_an_image_store_paths_are_unpacked_and_nothing_else() {
     let (one, two) = (store_path("one"), store_path("two"));
-    let layout = image_of(&[
-        tar(&[folder("sx/"), folder("sx/store/"), folder(&one), file(&format!("{one}/a")), file("etc")]),
-        tar(&[folder("sx/"), folder("sx/store/"), entry(&two, b'2', "/etc/passwd", b"")]),
-    ]);
+    let layout = Layout::of(&Files::image_of(
+        &[
+            tar(&[folder("sx/"), folder("sx/store/"), folder(&one), file(&format!("{one}/a")), file("etc")]),
+            tar(&[folder("sx/"), folder("sx/store/"), entry(&two, b'2', "/etc/passwd", b"")]),
+        ],
+        |_, _, _| (),
+    ));
     let place = tempfile::tempdir().unwrap();
     let image = Image::open(layout.path(), None).unwrap();
     let paths = image.unpack_store(&LayerLimits::default(), place.path()).unwrap();
@@ -476,7 +465,7 @@ fn what_unpacking_would_lead_elsewhere_is_refused() {
         // A file of which the directory isn't there.
         vec![tar(&[file(&below(&one))])],
     ] {
-        let layout = image_of(&layers);
+        let layout = Layout::of(&Files::image_of(&layers, |_, _, _| ()));
         let place = tempfile::tempdir().unwrap();
         let image = Image::open(layout.path(), None).unwrap();
         let refused = image.unpack_store(&LayerLimits::default(), place.path());

@@ -16,6 +16,8 @@ const MAX_ATTACHED: usize = 500;
 const MAX_PIECES: usize = 5000;
 /// Longest document.
 const MAX_PIECE_BYTES: u64 = 16 << 20;
+/// Most bytes of all documents that are looked at for one image: they are held in memory.
+const MAX_ALL_BYTES: u64 = 256 << 20;
 /// How often an index is written before it counts as fought over.
 const MAX_WRITES: usize = 8;
 
@@ -88,7 +90,7 @@ impl Client<'_> {
             None => self.index(&format!("manifests/{}", tag_of(subject)))?.unwrap_or_default(),
         };
         let is_wanted = |blob: &&Blob| blob.artifact_type.as_deref() == Some(artifact_type);
-        let mut attached = Vec::new();
+        let (mut attached, mut room) = (Vec::new(), MAX_ALL_BYTES);
         for found in listed.iter().filter(is_wanted).take(MAX_ATTACHED) {
             let (digest, bytes) =
                 self.document(&found.digest.to_string(), Some(found.digest), Some(found.size))?;
@@ -98,7 +100,7 @@ impl Client<'_> {
                     if artifact.artifact_type == artifact_type
                         && artifact.subject.as_ref().is_some_and(|found| found.digest == subject) =>
                 {
-                    attached.push(self.pieces(&artifact)?);
+                    attached.push(self.pieces(&artifact, &mut room)?);
                 }
                 // Listed by who may write there, but about something else.
                 _ => {}
@@ -116,7 +118,7 @@ impl Client<'_> {
         };
         let refused = |source| RegistryError::Document { digest, source };
         match Document::parse(&bytes).map_err(refused)? {
-            Document::Artifact(artifact) => self.pieces(&artifact),
+            Document::Artifact(artifact) => self.pieces(&artifact, &mut { MAX_ALL_BYTES }),
             _ => Err(RegistryError::Answer {
                 url: self.url(&format!("manifests/{tag}")),
                 expected: "signatures",
@@ -159,11 +161,15 @@ impl Client<'_> {
         Ok(())
     }
 
-    fn pieces(&self, artifact: &Artifact) -> Result<Vec<Piece>, RegistryError> {
+    /// The documents of a manifest, if there is room for so many bytes; takes them from `room`.
+    fn pieces(&self, artifact: &Artifact, room: &mut u64) -> Result<Vec<Piece>, RegistryError> {
         let url = || self.url("blobs");
         if artifact.blobs.len() > MAX_PIECES {
             return Err(RegistryError::Answer { url: url(), expected: "fewer documents" });
         }
+        let length = artifact.blobs.iter().map(|blob| blob.size).sum();
+        let too_much = || RegistryError::Answer { url: url(), expected: "at most 256 MiB of documents" };
+        *room = room.checked_sub(length).ok_or_else(too_much)?;
         let mut pieces = Vec::new();
         for found in &artifact.blobs {
             if found.size > MAX_PIECE_BYTES {

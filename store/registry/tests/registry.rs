@@ -2,10 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test can't do ends it, in its functions too")]
 
+#[path = "../../export/tests/malicious/mod.rs"]
+mod malicious;
 mod request;
 
+use malicious::{Files, Row, rows};
 use request::{Head, head};
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::io::{BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::num::NonZeroUsize;
@@ -13,6 +17,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use sx_export::Sha256Digest;
+use sx_export::read::{Image as Stored, LayerLimits};
 use sx_registry::{Client, Credentials, Insecure, Options, Pulled, RegistryError, Tagged};
 
 /// What a request was.
@@ -217,6 +222,127 @@ fn a_digest_header_that_lies_is_refused() {
         answer("200 OK", &[&header], &image.manifest)
     });
     assert!(matches!(error, Err(RegistryError::Mismatch { .. })), "{error:?}");
+}
+
+/// A registry in which the tag leads to the index of these files.
+fn answer_of(files: &Files, asked: &Asked) -> Answer {
+    let name = match asked.path.trim_start_matches("/v2/a/b/").split_once('/') {
+        Some(("manifests", "1")) => "index.json".into(),
+        Some((_, digest)) => digest.replace("sha256:", "blobs/sha256/"),
+        None => String::new(),
+    };
+    match files.0.get(&name) {
+        Some(bytes) => answer("200 OK", &[], bytes),
+        None => answer("404 Not Found", &[], b""),
+    }
+}
+
+/// What is in a tar is nobody's matter who only keeps it; who reads it refuses it.
+#[test]
+fn every_malicious_image_is_refused_by_who_pulls_or_who_reads_it() {
+    fn text(error: &dyn Error) -> String {
+        error.source().map_or(error.to_string(), |source| format!("{error}: {}", text(source)))
+    }
+    for Row { name, says, files, layers } in rows() {
+        let (registry, _) = serve(move |asked, _| answer_of(&files, asked));
+        let folder = tempfile::tempdir().unwrap();
+        let pulled = pull_with(options(), &format!("{registry}/a/b:1"), folder.path());
+        let read = || Stored::open(folder.path(), None)?.tree(&LayerLimits::default()).map(drop);
+        let found = match pulled {
+            Err(error) => {
+                assert!(layers.is_empty(), "{name}: {error}");
+                text(&error)
+            }
+            Ok(_) => text(&read().expect_err(name)),
+        };
+        assert!(says.iter().any(|says| found.contains(says)), "{name}: {found}");
+    }
+}
+
+#[test]
+fn of_an_index_the_only_image_for_here_is_taken() {
+    let with = |others: &[(&str, &str)]| {
+        Files::image(|files, manifest, index| {
+            for (architecture, os) in others {
+                let mut other = manifest.clone();
+                other["annotations"] = serde_json::json!({ "for": architecture });
+                let mut other = files.blob("manifest.v1+json", other.to_string().as_bytes());
+                other["platform"] = serde_json::json!({ "architecture": architecture, "os": os });
+                index["manifests"].as_array_mut().unwrap().push(other);
+            }
+        })
+    };
+    let pull_of = |files: Files| pull(move |asked, _| answer_of(&files, asked));
+    let alone = pull_of(with(&[])).unwrap();
+    // Beside those for other machines, and what builders put there that is for none.
+    let several = with(&[("arm64", "linux"), ("amd64", "windows"), ("unknown", "unknown")]);
+    assert_eq!(pull_of(several).unwrap(), alone);
+    let twice = pull_of(with(&[("amd64", "linux")]));
+    assert!(matches!(twice, Err(RegistryError::NoPlatform(_))), "{twice:?}");
+    let mut none = with(&[]);
+    let index = String::from_utf8(none.0["index.json"].clone()).unwrap().replace("amd64", "arm64");
+    none.0.insert("index.json".into(), index.into_bytes());
+    let found = pull_of(none.clone());
+    assert!(matches!(found, Err(RegistryError::NoPlatform(_))), "{found:?}");
+    // An index of indexes.
+    let inner = with(&[]).0["index.json"].clone();
+    let mut inner = none.blob("index.v1+json", &inner);
+    inner["platform"] = serde_json::json!({ "architecture": "amd64", "os": "linux" });
+    let index = serde_json::json!({ "schemaVersion": 2, "manifests": [inner] });
+    none.0.insert("index.json".into(), index.to_string().into_bytes());
+    let found = pull_of(none);
+    assert!(matches!(found, Err(RegistryError::Nested(_))), "{found:?}");
+}
+
+#[test]
+fn a_registry_that_leads_in_a_circle_and_a_token_without_end_are_given_up() {
+    let (name, asked) = serve(|asked, _| {
+        let place = format!("Location: {}", asked.path);
+        answer("307 Temporary Redirect", &[&place], b"")
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let error = pull_with(Options { attempts: 1, ..options() }, &format!("{name}/a/b:1"), folder.path());
+    assert!(matches!(error, Err(RegistryError::Request { .. })), "{error:?}");
+    assert!(asked.lock().unwrap().len() < 20);
+    let (tokens, _) = serve(|_, _| {
+        let mut bytes = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"token\":\"".to_vec();
+        bytes.resize(4 << 20, b'x');
+        bytes
+    });
+    let realm = format!(r#"WWW-Authenticate: Bearer realm="http://{tokens}/""#);
+    let error = pull(move |_, _| answer("401 Unauthorized", &[&realm], b""));
+    assert!(matches!(error, Err(RegistryError::Answer { expected: "a token", .. })), "{error:?}");
+}
+
+#[test]
+fn documents_that_would_fill_the_memory_are_refused_before_they_are_sent() {
+    let subject = Sha256Digest::of(b"subject");
+    let described =
+        |size: u64| serde_json::json!({ "mediaType": "a/b", "digest": Sha256Digest::of(b""), "size": size });
+    let artifact = serde_json::json!({
+        "schemaVersion": 2, "artifactType": "a/b", "config": described(2),
+        "layers": vec![described(16 << 20); 17],
+        "subject": { "mediaType": "a/b", "digest": subject, "size": 1 },
+    });
+    let artifact = artifact.to_string().into_bytes();
+    let mut listed = described(artifact.len() as u64);
+    (listed["digest"], listed["artifactType"]) =
+        (Sha256Digest::of(&artifact).to_string().into(), "a/b".into());
+    let index = serde_json::json!({ "schemaVersion": 2, "manifests": [listed] }).to_string().into_bytes();
+    let (name, asked) = serve(move |asked, _| match asked.path.contains("/referrers/") {
+        true => answer("200 OK", &[], &index),
+        false => answer("200 OK", &[], &artifact),
+    });
+    let cancelled = AtomicBool::new(false);
+    let client =
+        Client::new(format!("{name}/a/b:1").parse().unwrap(), options(), &|_| (), &cancelled).unwrap();
+    let found = client.attached(subject, "a/b");
+    let expected = "at most 256 MiB of documents";
+    assert!(
+        matches!(found, Err(RegistryError::Answer { expected: said, .. }) if said == expected),
+        "{found:?}"
+    );
+    assert!(asked.lock().unwrap().iter().all(|asked| !asked.path.contains("/blobs/")));
 }
 
 #[test]

@@ -62,6 +62,12 @@ pub enum ReadError {
         /// What is allowed.
         most: u64,
     },
+    /// Documents that are each short enough, but too many.
+    #[error("the documents that `index.json` names have more than {most} bytes together")]
+    Documents {
+        /// What is allowed.
+        most: u64,
+    },
     /// Bytes that aren't what their name says.
     #[error("`{name}` has {found}; expected {expected}")]
     Mismatch {

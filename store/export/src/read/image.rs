@@ -18,6 +18,8 @@ use sx_derivation::StorePath;
 const REFERENCE: &str = "org.opencontainers.image.ref.name";
 /// Deepest nesting of indexes, the layout's own included.
 const MAX_INDEXES: usize = 3;
+/// Most bytes of the documents that a layout's index names, together: all of them are looked at, to find the one that is meant.
+const MAX_NAMED_BYTES: u64 = 64 << 20;
 
 /// An opened image.
 pub struct Image {
@@ -123,6 +125,9 @@ impl Image {
         let Document::Index(blobs) = Document::parse(index).map_err(refused("index.json"))? else {
             return Err(ReadError::NoImage(source.path().into()));
         };
+        if blobs.iter().map(|blob| blob.size).sum::<u64>() > MAX_NAMED_BYTES {
+            return Err(ReadError::Documents { most: MAX_NAMED_BYTES });
+        }
         let mut images = Vec::new();
         let mut artifacts = Vec::new();
         for blob in &blobs {
