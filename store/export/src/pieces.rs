@@ -18,7 +18,7 @@ use std::thread::{JoinHandle, Scope};
 
 /// Bytes of the pieces that are packed at a time, so that memory doesn't grow with the number of processors. Hashing, which
 /// one thread does, would keep no more workers busy.
-const IN_WORK: usize = 24 << 20;
+const IN_WORK: usize = 20 << 20;
 /// Content up to so many bytes is packed as well as the format can, unless a level is asked for: it costs next to nothing,
 /// and many layers are small. Changing it changes the blobs of such layers.
 pub(crate) const SMALL: usize = 1 << 16;
@@ -26,11 +26,14 @@ pub(crate) const SMALL: usize = 1 << 16;
 const PLAIN_PIECE: usize = 1 << 20;
 /// Pieces that wait to be hashed: enough that reading need not wait for a short pause of it.
 const MAX_UNHASHED: usize = 4;
+/// Pieces beside those that are being packed, waiting for it or for their turn to be written: so no worker waits for reading, or
+/// for another's piece that takes longer.
+const AHEAD: usize = 4;
 
 /// Packs pieces by themselves.
 pub(crate) trait Packer: Send {
-    /// The content of one piece as bytes that can be put after those of another.
-    fn pack(&mut self, piece: &[u8]) -> io::Result<Vec<u8>>;
+    /// The content of one piece as bytes that can be put after those of another. `number` is its place in the content, from 0.
+    fn pack(&mut self, number: u64, piece: &[u8]) -> io::Result<Vec<u8>>;
 }
 
 /// How content is cut and packed. The bytes of layers follow from this alone.
@@ -61,7 +64,7 @@ impl Packing {
     pub(crate) fn label(self) -> String {
         let length = self.piece_bytes();
         match self {
-            Self::Gzip { level } => format!("{} {level} {length}", gzip::LIBRARY),
+            Self::Gzip { level } => format!("{} {level} {length} {}", gzip::LIBRARY, gzip::LIGHTER_EVERY),
             Self::Zstd { level } => format!("{} {level} {length}", zstd::LIBRARY),
             Self::None => "none".into(),
         }
@@ -101,6 +104,7 @@ impl Drop for Piece {
 }
 
 struct Job {
+    number: u64,
     piece: Arc<Piece>,
     done: SyncSender<io::Result<Vec<u8>>>,
 }
@@ -120,15 +124,15 @@ impl Workers {
     ) -> Self {
         let most = if packing == Packing::None { 0 } else { IN_WORK / packing.piece_bytes() };
         let count = threads.get().min(most);
-        let (jobs, received) = sync_channel::<Job>(0);
+        let (jobs, received) = sync_channel::<Job>(AHEAD);
         let received = Arc::new(Mutex::new(received));
         for _ in 0..count {
             let received = Arc::clone(&received);
             scope.spawn(move || {
                 let Some(mut packer) = packing.packer() else { return };
                 // Ends when nobody can send a job any more.
-                while let Ok(Job { piece, done }) = next(&received) {
-                    let packed = packer.pack(&piece.bytes);
+                while let Ok(Job { number, piece, done }) = next(&received) {
+                    let packed = packer.pack(number, &piece.bytes);
                     drop(piece);
                     // Whoever asked may have failed meanwhile, and then doesn't want it.
                     let _ = done.send(packed);
@@ -193,11 +197,12 @@ impl<W: Write> Pieces<'_, W> {
 
     fn send(&mut self) -> io::Result<()> {
         let ended = || io::Error::other("a thread that packs or hashes ended early");
-        if self.packed.len() > self.workers.count {
+        if self.packed.len() >= self.workers.count + AHEAD {
             self.receive()?;
         }
         let memory = self.spare.1.try_recv().unwrap_or_default();
         let bytes = std::mem::replace(&mut self.piece, memory);
+        let number = self.length / self.workers.packing.piece_bytes() as u64;
         self.length += bytes.len() as u64;
         let piece = Arc::new(Piece { bytes, spare: self.spare.0.clone() });
         self.unhashed.send(Arc::clone(&piece)).map_err(|_| ended())?;
@@ -205,7 +210,7 @@ impl<W: Write> Pieces<'_, W> {
             return self.inner.write_all(&piece.bytes);
         }
         let (done, packed) = sync_channel(1);
-        self.workers.jobs.send(Job { piece, done }).map_err(|_| ended())?;
+        self.workers.jobs.send(Job { number, piece, done }).map_err(|_| ended())?;
         self.packed.push_back(packed);
         Ok(())
     }

@@ -40,7 +40,7 @@ fn compressor(level: i32) -> Compressor<'static> {
 }
 
 impl Packer for Zstd {
-    fn pack(&mut self, piece: &[u8]) -> io::Result<Vec<u8>> {
+    fn pack(&mut self, _number: u64, piece: &[u8]) -> io::Result<Vec<u8>> {
         if self.level == LEVEL && piece.len() <= SMALL {
             return compressor(*LEVELS.end()).compress(piece);
         }
