@@ -30,6 +30,7 @@ pub fn tests() -> Vec<Test> {
         test("images::a_web_server_s_image_has_all_that_it_needs", &["tar"], web),
         test("images::skopeo_reads_a_docker_archive_alone", &["skopeo"], docker_archive_alone),
         test("images::skopeo_and_umoci_read_every_compression", &["skopeo", "umoci"], every_compression),
+        test("images::a_manifest_has_the_standard_annotations", &["skopeo"], annotations),
         test("images::tar_unpacks_a_plain_tree", &["tar"], plain_tree),
         test("images::an_image_of_the_language_has_its_users_and_files", &["skopeo", "umoci"], language),
         test("images::several_packages_share_an_image", &["tar"], several_packages),
@@ -301,6 +302,33 @@ fn every_compression() -> Result<(), String> {
     output(unpack.arg("bundle").current_dir(folder.path()))?;
     same(&configs[1], &configs[0], "zstd")?;
     same(&configs[2], &configs[0], "none")
+}
+
+/// Those of a package come from its `meta`, those of an image from its expression.
+fn annotations() -> Result<(), String> {
+    let folder = scratch()?;
+    let read = |name: &str| -> Result<serde_json::Value, String> {
+        let raw = output(skopeo(folder.path()).args(["inspect", "--raw", &format!("oci:{name}:test/x:1")]))?;
+        let manifest: serde_json::Value = serde_json::from_str(&raw).map_err(|error| error.to_string())?;
+        Ok(manifest["annotations"].clone())
+    };
+    let arguments = ["--format=layout", "--reference=test/x:1"];
+    let package = r#"pkgs.hello // { meta = pkgs.hello.meta // { homepage = "https://example.org"; }; }"#;
+    exported(package, &arguments, &folder.path().join("package"))?;
+    let expected = serde_json::json!({
+        "org.opencontainers.image.title": "hello",
+        "org.opencontainers.image.version": "1.0",
+        "org.opencontainers.image.description": "Program that prints a greeting",
+        "org.opencontainers.image.licenses": "Apache-2.0",
+        "org.opencontainers.image.url": "https://example.org",
+    });
+    same(&read("package")?.to_string(), &expected.to_string(), "a package's")?;
+    let image = r#"pkgs.image {
+        name = "test/x"; contents = [ pkgs.hello ]; annotations."org.opencontainers.image.source" = "https://example.org/x";
+    }"#;
+    exported(image, &arguments, &folder.path().join("image"))?;
+    let expected = serde_json::json!({ "org.opencontainers.image.source": "https://example.org/x" });
+    same(&read("image")?.to_string(), &expected.to_string(), "an image's")
 }
 
 fn plain_tree() -> Result<(), String> {

@@ -172,11 +172,11 @@ impl ImageRequest {
         packages.iter().map(|package| (name(package), package.meta.clone())).collect()
     }
 
-    /// What a registry shows people: what the first package says of itself.
-    pub fn annotations(&self) -> BTreeMap<String, String> {
+    /// What a registry shows people: what the first package says of itself, or what the image's expression has.
+    pub fn annotations(&self, spec: &ImageSpec) -> BTreeMap<String, String> {
         let first = match &self.parts {
             Parts::Packages(packages) => packages.first(),
-            Parts::Image(_) => None,
+            Parts::Image(_) => return spec.annotations.clone(),
         };
         let of =
             |package: &Package| bill::annotations(&package.name, package.version.as_deref(), &package.meta);

@@ -5,6 +5,7 @@
 #   layout         "store": packages at their store paths, links to their programs in /bin; "root": their trees at /,
 #                  for packages that refer to no store path
 #   config         entrypoint, cmd, env, labels, workingDir, user, exposedPorts, volumes, stopSignal: see `sx export --help`
+#   annotations    texts about the image, which registries show, by names such as "org.opencontainers.image.title"
 #   files          by absolute path: a text, or { text; }, { link; }, { source; } (a file of a package, copied),
 #                  { directory = true; }; with mode ("0644"), uid, gid
 #   users          by name: { uid; gid ? uid; home ? "/"; shell ? "/sbin/nologin"; description ? ""; }; root is always there.
@@ -19,6 +20,7 @@
   contents ? [ ],
   layout ? "store",
   config ? { },
+  annotations ? { },
   files ? { },
   users ? { },
   groups ? { },
@@ -142,7 +144,7 @@ let
 in
 {
   type = "image";
-  inherit name layout config;
+  inherit name layout config annotations;
   contents = map package contents;
   files = accounts // trusted // zones // localTime // given;
 }

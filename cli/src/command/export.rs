@@ -56,7 +56,7 @@ pub struct ImageArguments {
     /// How to pack the layers [default: gzip; none for a tar]
     #[arg(long, value_enum)]
     compression: Option<Packing>,
-    /// How well to pack: 1 to 12 for gzip, 1 to 19 for zstd
+    /// How well to pack: 1 to 12 for gzip, 1 to 19 for zstd [default: 2]
     #[arg(long, value_name = "NUMBER")]
     level: Option<i32>,
     /// Threads that pack; the bytes don't depend on them [default: the number of cores]
@@ -240,7 +240,7 @@ impl ImageArguments {
             false => session.bill(&self.target, request, &image, &paths)?,
         };
         Ok(Some(Export {
-            annotations: request.annotations(),
+            annotations: request.annotations(&image.spec),
             bill,
             attached: self.attach.iter().map(|kind| (*kind).into()).collect(),
             roots: image.spec.roots()?,

@@ -6,6 +6,7 @@
 //! | `name`, `tag` | what it is called; the tag may be left out |
 //! | `contents` | packages: `{ path; name; }` |
 //! | `config` | see [`ImageConfig`] |
+//! | `annotations` | texts about the image for its manifest, by names such as `org.opencontainers.image.title` |
 //! | `files` | by absolute path: `{ text; }`, `{ source; }` (copied), `{ link; }` or `{ directory = true; }`, with `mode` (octal digits), `uid`, `gid` |
 //! | `layout` | `"store"` or `"root"`; may be left out |
 
@@ -35,6 +36,9 @@ pub struct ImageSpec {
     /// How a container of it starts.
     #[serde(default)]
     pub config: ImageConfig,
+    /// Texts about the image, which registries show.
+    #[serde(default)]
+    pub annotations: BTreeMap<String, String>,
     /// Files beside those of packages, by absolute path.
     #[serde(default)]
     pub files: BTreeMap<String, FileSpec>,
@@ -142,6 +146,11 @@ pub enum SpecError {
         /// Its source.
         source_path: String,
     },
+    /// A text about the image without a name.
+    #[error(
+        "the image's `annotations` has an empty name; expected names such as `org.opencontainers.image.title`"
+    )]
+    UnnamedAnnotation,
     /// The configuration makes no sense.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -162,6 +171,9 @@ impl ImageSpec {
     /// Refuses what could not become an image, as far as that shows without the store.
     pub fn check(&self) -> Result<(), SpecError> {
         self.config.check()?;
+        if self.annotations.contains_key("") {
+            return Err(SpecError::UnnamedAnnotation);
+        }
         self.roots()?;
         self.files(|_| Some(PathBuf::new())).map(drop)
     }
