@@ -4,6 +4,7 @@
 //! by name at the end, and with `SX_TESTS_REQUIRE_PROGRAMS=1`, as in CI, it fails instead.
 
 mod harness;
+mod terminal;
 
 mod attributes;
 mod bootstrap;

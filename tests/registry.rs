@@ -1,6 +1,10 @@
 //! Images to a registry and back, with the distribution project's own registry on loopback.
 
-use crate::containers::{same, scratch, skopeo};
+mod relay;
+mod token;
+mod transfer;
+
+use crate::containers::{is_root, limits, podman, same, scratch, skopeo};
 use crate::harness::{Test, lasting_folder, output, sx};
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -19,6 +23,26 @@ pub fn tests() -> Vec<Test> {
         test("registry::two_images_share_their_layers_in_a_pull", shared),
         test("registry::packages_come_out_of_an_image_into_another_store", store_paths),
         test("registry::a_tag_that_leads_to_an_index_gives_tools_the_image", index),
+        test("registry::a_terminal_shows_how_far_a_push_and_a_pull_are", transfer::progress),
+        test(
+            "registry::a_push_that_breaks_off_is_tried_again_and_what_is_whole_is_not_sent_twice",
+            transfer::broken_push,
+        ),
+        test("registry::a_pull_that_breaks_off_goes_on_in_another_process", transfer::broken_pull),
+        Test {
+            name: "registry::podman_pulls_and_runs_what_is_pushed",
+            requires: if is_root() {
+                &["docker-registry", "podman", "runc"]
+            } else {
+                &["docker-registry", "podman", "runc", "newuidmap"]
+            },
+            run: podman_pull,
+        },
+        Test {
+            name: "registry::a_token_is_had_from_the_server_that_the_registry_trusts",
+            requires: &["docker-registry", "openssl", "skopeo"],
+            run: token::token,
+        },
         Test {
             name: "registry::a_certificate_of_a_given_authority_is_believed_and_no_other",
             requires: &["docker-registry", "openssl"],
@@ -236,6 +260,26 @@ fn shared() -> Result<(), String> {
     }
     let shown = output(&mut sx(["image", "show", &second]))?;
     if shown.contains("tcc2") && shown.contains("linux/amd64") { Ok(()) } else { Err(shown) }
+}
+
+/// podman itself pulls and runs what was pushed.
+fn podman_pull() -> Result<(), String> {
+    let folder = scratch()?;
+    let (registry, storage) = (registry(folder.path(), "")?, folder.path());
+    let image = format!("{}/sx/hello:1", registry.name);
+    let digest = pushed(&["pkgs.hello", "--to", &image])?;
+    let outcome = (|| {
+        output(podman(storage).args(["pull", "--quiet", "--tls-verify=false", &image]))?;
+        let format = ["image", "inspect", "--format={{.Digest}}", &image];
+        same(&output(podman(storage).args(format))?, &digest, "the digest that podman has")?;
+        let mut run = podman(storage);
+        run.args(["run", "--rm", "--network=none", "--pull=never"]).args(limits()?).arg(&image);
+        same(&output(&mut run)?, "Hello, world!", "the program")
+    })();
+    if !is_root() {
+        output(podman(storage).args(["unshare", "rm", "-rf", "storage"]).current_dir(storage))?;
+    }
+    outcome
 }
 
 fn index() -> Result<(), String> {

@@ -1,14 +1,11 @@
 //! `sx repl` on a terminal: what a person types, and sees.
 
 use crate::harness::{Test, sx};
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Pid, Signal, kill_process};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use std::fs::File;
-use std::io::{Read, Write};
-use std::os::unix::ffi::OsStrExt;
+use crate::terminal::Terminal;
+use rustix::process::{Signal, kill_process};
+use std::io::Write;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 
 pub fn tests() -> Vec<Test> {
     vec![
@@ -17,84 +14,26 @@ pub fn tests() -> Vec<Test> {
     ]
 }
 
-/// How long to wait for what should appear at once.
-const PATIENCE_SECONDS: i64 = 60;
-
-/// A terminal with `sx repl` in it.
-struct Terminal {
-    child: Child,
-    controller: File,
-    /// What was shown and not waited for yet.
-    shown: String,
+fn conversation(folder: &Path) -> Result<Terminal, String> {
+    let mut command = sx(["repl"]);
+    command.current_dir(folder).env("XDG_STATE_HOME", folder);
+    Terminal::open(command)
 }
 
-impl Terminal {
-    fn open(folder: &Path) -> Result<Self, String> {
-        let failed = |error: rustix::io::Errno| error.to_string();
-        let controller =
-            openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).map_err(failed)?;
-        grantpt(&controller).map_err(failed)?;
-        unlockpt(&controller).map_err(failed)?;
-        let name = ptsname(&controller, Vec::new()).map_err(failed)?;
-        let path = Path::new(std::ffi::OsStr::from_bytes(name.to_bytes()));
-        let end = || {
-            let file = File::options().read(true).write(true).open(path);
-            file.map(Stdio::from).map_err(|error| error.to_string())
-        };
-        let mut command = sx(["repl"]);
-        command.current_dir(folder).env("XDG_STATE_HOME", folder).env("TERM", "xterm");
-        let child = command.stdin(end()?).stdout(end()?).stderr(end()?).spawn();
-        let child = child.map_err(|error| error.to_string())?;
-        Ok(Self { child, controller: File::from(controller), shown: String::new() })
-    }
-
-    fn press(&mut self, keys: &str) -> Result<(), String> {
-        self.controller.write_all(keys.as_bytes()).map_err(|error| error.to_string())
-    }
-
-    /// Waits until a text is shown after what was waited for before.
-    fn see(&mut self, text: &str) -> Result<(), String> {
-        loop {
-            if let Some(place) = self.shown.find(text) {
-                self.shown.drain(..place + text.len());
-                return Ok(());
-            }
-            let timeout = rustix::time::Timespec { tv_sec: PATIENCE_SECONDS, tv_nsec: 0 };
-            let mut ready = [PollFd::new(&self.controller, PollFlags::IN)];
-            let count = poll(&mut ready, Some(&timeout)).map_err(|error| error.to_string())?;
-            let mut bytes = [0; 4096];
-            let length = if count == 0 { 0 } else { self.controller.read(&mut bytes).unwrap_or(0) };
-            if length == 0 {
-                return Err(format!("`{text}` isn't shown, but {:?}", self.shown));
-            }
-            self.shown += &String::from_utf8_lossy(&bytes[..length]);
-        }
-    }
-
-    /// Types a line when asked for one, and waits for what answers it.
-    fn say(&mut self, line: &str, answer: &str) -> Result<(), String> {
-        self.see("sx> ")?;
-        self.press(&format!("{line}\r"))?;
-        // First the line itself is shown.
-        self.see("\n")?;
-        self.see(answer)
-    }
-
-    /// Presses Ctrl-D.
-    fn close(mut self) -> Result<(), String> {
-        self.see("sx> ")?;
-        self.press("\x04")?;
-        let status = self.child.wait().map_err(|error| error.to_string())?;
-        if status.success() { Ok(()) } else { Err(format!("sx repl ended with {status}")) }
-    }
+/// Types a line when asked for one, and waits for what answers it.
+fn say(terminal: &mut Terminal, line: &str, answer: &str) -> Result<(), String> {
+    terminal.see("sx> ")?;
+    terminal.press(&format!("{line}\r"))?;
+    // First the line itself is shown.
+    terminal.see("\n")?;
+    terminal.see(answer).map(drop)
 }
 
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        // It has ended already unless the test failed.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// Presses Ctrl-D.
+fn close(mut terminal: Terminal) -> Result<(), String> {
+    terminal.see("sx> ")?;
+    terminal.press("\x04")?;
+    terminal.wait()
 }
 
 fn a_conversation_on_a_terminal() -> Result<(), String> {
@@ -102,37 +41,36 @@ fn a_conversation_on_a_terminal() -> Result<(), String> {
     let file = folder.path().join("value.nix");
     std::fs::write(file, "{ loaded = 7; /** Adds one. */ next = x: x + 1; }")
         .map_err(|error| error.to_string())?;
-    let mut terminal = Terminal::open(folder.path())?;
-    terminal.say("1 + 1", "2")?;
+    let mut terminal = conversation(folder.path())?;
+    say(&mut terminal, "1 + 1", "2")?;
     // What isn't finished goes on, and can be given up.
-    terminal.say("let x = 1;", "  > ")?;
+    say(&mut terminal, "let x = 1;", "  > ")?;
     terminal.press("in x + 41\r")?;
     terminal.see("42")?;
-    terminal.say("{ a =", "  > ")?;
+    say(&mut terminal, "{ a =", "  > ")?;
     terminal.press("\x03")?;
-    terminal.say("y = 5", "")?;
-    terminal.say(":t y", "an integer")?;
-    terminal.say(":doc builtins.match", "POSIX")?;
-    terminal.say(":l value.nix", "added 2 variables")?;
-    terminal.say(":doc next", "Adds one.")?;
-    terminal.say(":? ", ":doc EXPRESSION")?;
-    terminal.say(":nonsense", "there is no command `:nonsense`")?;
-    terminal.say("loadde", "did you mean `loaded`?")?;
+    say(&mut terminal, "y = 5", "")?;
+    say(&mut terminal, ":t y", "an integer")?;
+    say(&mut terminal, ":doc builtins.match", "POSIX")?;
+    say(&mut terminal, ":l value.nix", "added 2 variables")?;
+    say(&mut terminal, ":doc next", "Adds one.")?;
+    say(&mut terminal, ":? ", ":doc EXPRESSION")?;
+    say(&mut terminal, ":nonsense", "there is no command `:nonsense`")?;
+    say(&mut terminal, "loadde", "did you mean `loaded`?")?;
     // The tabulator completes variables, and attributes of what is before the dot.
-    terminal.say("loa\t + 93", "100")?;
-    terminal.say("builtins.concatStringsS\t \"<\" [ \"a\" \"b\" ]", "\"a<b\"")?;
+    say(&mut terminal, "loa\t + 93", "100")?;
+    say(&mut terminal, "builtins.concatStringsS\t \"<\" [ \"a\" \"b\" ]", "\"a<b\"")?;
     // Ctrl-C ends the line, not the conversation.
     let long = "let l = builtins.genList (x: x) 2000; f = builtins.foldl'; in builtins.trace \"begun\" (f (a: b: f (c: d: f builtins.add 0 l) 0 l) 0 l)";
-    terminal.say(long, "trace: begun")?;
-    let id = i32::try_from(terminal.child.id()).ok().and_then(Pid::from_raw);
-    kill_process(id.ok_or("there is no process")?, Signal::INT).map_err(|error| error.to_string())?;
+    say(&mut terminal, long, "trace: begun")?;
+    kill_process(terminal.process()?, Signal::INT).map_err(|error| error.to_string())?;
     terminal.see("interrupted")?;
-    terminal.say("\"still \" + \"here\"", "\"still here\"")?;
-    terminal.close()?;
+    say(&mut terminal, "\"still \" + \"here\"", "\"still here\"")?;
+    close(terminal)?;
     // What was typed in one conversation can be had again in the next with the key upward.
-    let mut terminal = Terminal::open(folder.path())?;
-    terminal.say("\x1b[A", "\"still here\"")?;
-    terminal.close()
+    let mut terminal = conversation(folder.path())?;
+    say(&mut terminal, "\x1b[A", "\"still here\"")?;
+    close(terminal)
 }
 
 fn a_pipe_is_obeyed() -> Result<(), String> {
