@@ -16,7 +16,9 @@ stdenv.mkDerivation {
       };
     }).source;
 
-  # zgrep and kin want a shell with many programs; gunzip and zcat are the program itself.
+  # gunzip and zcat are the program itself, which does as it is called only if that is asked for; zgrep and kin want a shell with
+  # many programs.
+  CPPFLAGS = "-DGNU_STANDARD=0";
   postInstall = ''
     cd "$out/bin"
     find . -type f ! -name gzip -delete
@@ -25,7 +27,8 @@ stdenv.mkDerivation {
   '';
 
   tests.roundTrip = ''
-    printf 'a text, a text, a text' | gzip -9 | gunzip | grep -q '^a text, a text, a text$'
+    printf 'a text, a text, a text' | gzip -9 >file.gz
+    test "$(gunzip <file.gz)" = 'a text, a text, a text' && test "$(zcat file.gz)" = 'a text, a text, a text'
   '';
 
   meta = {
