@@ -3,11 +3,12 @@
 //! Every run compiles small ones by GCC 3.4.6, which the bootstrap's tests have made. Where `SX_TESTS_WHOLE_CLIMB` is set, all
 //! packages are realised and run as well.
 
-use crate::containers::same;
+use crate::containers::{same, scratch};
 use crate::harness::{Test, add_sources, lasting_folder, output, repository, sx};
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 pub fn tests() -> Vec<Test> {
     let test = |name, run| Test { name, requires: &[], run };
@@ -29,6 +30,11 @@ pub fn tests() -> Vec<Test> {
             test("stdenv::programs_find_their_shared_libraries", shared),
             test("stdenv::packages_run", packages_run),
             test("stdenv::packages_have_the_golden_store_paths", golden),
+            Test {
+                name: "stdenv::curl_believes_only_whom_it_is_told_to",
+                requires: &["openssl"],
+                run: verify_a_server,
+            },
         ]);
     }
     tests
@@ -212,4 +218,60 @@ fn golden() -> Result<(), String> {
         same(&output(&mut package(&format!("pkgs.{name}")))?, path, name)?;
     }
     Ok(())
+}
+
+/// A server of openssl's on the loopback interface: whom it is certified by is asked for, and nobody else is believed.
+fn verify_a_server() -> Result<(), String> {
+    let failed = |error: std::io::Error| error.to_string();
+    let folder = scratch()?;
+    let mut certify = Command::new("openssl");
+    certify.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]);
+    certify.args([
+        "-addext",
+        "subjectAltName=DNS:localhost",
+        "-keyout",
+        "key.pem",
+        "-out",
+        "certificate.pem",
+    ]);
+    output(certify.current_dir(folder.path()))?;
+    fs::write(folder.path().join("page"), "a page\n").map_err(failed)?;
+    let mut serve = Command::new("openssl");
+    serve.args(["s_server", "-accept", "localhost:0", "-WWW", "-cert", "certificate.pem", "-key", "key.pem"]);
+    serve.stdout(Stdio::piped()).stderr(Stdio::null()).current_dir(folder.path());
+    let mut server = serve.spawn().map_err(failed)?;
+    let outcome = (|| {
+        // Kept to the end: it prints what it is asked for, too.
+        let mut lines = BufReader::new(server.stdout.take().ok_or("openssl's output is captured")?).lines();
+        // It tells the port as `ACCEPT 127.0.0.1:40000`.
+        let port = lines
+            .by_ref()
+            .map_while(Result::ok)
+            .find_map(|line| Some(line.strip_prefix("ACCEPT ")?.rsplit_once(':')?.1.to_owned()));
+        let port = port.ok_or("openssl told no port")?;
+        let curl = on_disk(&output(&mut package("pkgs.curl"))?).join("bin/curl");
+        let fetch = |options: &[&str]| {
+            let mut command = Command::new(&curl);
+            command
+                .args(["-s", &format!("https://localhost:{port}/page")])
+                .args(options)
+                .current_dir(folder.path());
+            command.output().map_err(failed)
+        };
+        let found = fetch(&["--cacert", "certificate.pem"])?;
+        same(&String::from_utf8_lossy(&found.stdout), "a page\n", "the page")?;
+        let bundle =
+            on_disk(&output(&mut package("pkgs.ca-certificates"))?).join("etc/ssl/certs/ca-certificates.crt");
+        let found = fetch(&["--cacert", &bundle.display().to_string()])?;
+        // 60: the server's certificate isn't believed.
+        same(
+            &format!("{:?} {:?}", found.status.code(), found.stdout),
+            "Some(60) []",
+            "curl before a stranger",
+        )
+    })();
+    // It serves until it is stopped; that it is gone already is what a failure above says.
+    let _ = server.kill();
+    let _ = server.wait();
+    outcome
 }
