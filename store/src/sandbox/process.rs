@@ -463,7 +463,9 @@ fn bring_up_loopback(plan: &Plan<'_>) {
     request.ifr_name[1] = b'o' as c_char;
     request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as i16;
     // SAFETY: the kernel reads the request during the call.
-    check(plan, Stage::Network, 1, unsafe { libc::ioctl(socket, libc::SIOCSIFFLAGS, &raw const request) });
+    check(plan, Stage::Network, 1, unsafe {
+        libc::ioctl(socket, libc::SIOCSIFFLAGS as libc::Ioctl, &raw const request)
+    });
     // SAFETY: the socket is ours.
     unsafe { libc::close(socket) };
 }
@@ -609,7 +611,7 @@ fn give_up_rights(plan: &Plan<'_>) {
 fn take_terminal(plan: &Plan<'_>) {
     let [input, ..] = plan.console.unwrap_or([-1; 3]);
     // SAFETY: plain numbers.
-    check(plan, Stage::Terminal, 0, unsafe { libc::ioctl(input, libc::TIOCSCTTY, 0) });
+    check(plan, Stage::Terminal, 0, unsafe { libc::ioctl(input, libc::TIOCSCTTY as libc::Ioctl, 0) });
 }
 
 /// Installs a filter of system calls. Gives a negative number if that fails.
