@@ -51,6 +51,9 @@ fn no_changed_tar_makes_it_panic() {
                 targets::layer(&changed);
             }
             targets::layer(&bytes[..place]);
+            if place % 16 == 0 {
+                targets::archive(&bytes[..place]);
+            }
         }
     }
 }

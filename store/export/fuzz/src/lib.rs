@@ -1,7 +1,7 @@
 //! What all targets and the replay share.
 
 use sx_export::manifest::Document;
-use sx_export::read::{LayerLimits, Packing, Tree, read_layer};
+use sx_export::read::{Image, LayerLimits, Packing, Tree, read_layer};
 use sx_export::{ImageConfig, Reference, Sha256Digest};
 
 /// An index or manifest, as a registry may send it; and a configuration.
@@ -12,9 +12,23 @@ pub fn document(bytes: &[u8]) {
     }
 }
 
+/// A whole archive, OCI's or docker's, with its layers.
+pub fn archive(bytes: &[u8]) {
+    let file = tempfile::NamedTempFile::new().expect("a temporary file can be made");
+    std::fs::write(file.path(), bytes).expect("a temporary file can be written");
+    if let Ok(image) = Image::open(file.path(), None) {
+        let _ = image.tree(&limits());
+    }
+}
+
+/// Little enough that a text which asks for more than that takes no long time.
+fn limits() -> LayerLimits {
+    LayerLimits { unpacked_bytes: 1 << 22, ..LayerLimits::default() }
+}
+
 /// A layer in every packing.
 pub fn layer(bytes: &[u8]) {
-    let limits = LayerLimits { unpacked_bytes: 1 << 22, ..LayerLimits::default() };
+    let limits = limits();
     for packing in [Packing::None, Packing::Gzip, Packing::Zstd] {
         let mut tree = Tree::default();
         if read_layer(bytes, bytes.len() as u64, packing, &limits, &mut tree, 0).is_ok() {
