@@ -70,3 +70,46 @@ impl<'a> Context<'a> {
         }
     }
 }
+
+/// Collects the contexts of many strings, in time that grows with their sum: one [`union`](Context::union) after the other would
+/// sort what there is again for each.
+#[derive(Default)]
+pub struct Collected<'a> {
+    /// The only one so far.
+    only: Option<&'a &'a [Element<'a>]>,
+    /// The elements of several, in any order, some more than once.
+    elements: Vec<Element<'a>>,
+    /// When to drop doubles.
+    limit: usize,
+}
+
+impl<'a> Collected<'a> {
+    /// Adds one.
+    pub fn add(&mut self, context: Context<'a>) {
+        let Some(new) = context.0 else { return };
+        match self.only {
+            None => self.only = Some(new),
+            Some(only) if self.elements.is_empty() && std::ptr::eq(only, new) => {}
+            Some(only) => {
+                if self.elements.is_empty() {
+                    self.elements.extend_from_slice(only);
+                }
+                self.elements.extend_from_slice(new);
+                if self.elements.len() > self.limit {
+                    self.elements.sort_unstable();
+                    self.elements.dedup();
+                    self.limit = 2 * self.elements.len() + 64;
+                }
+            }
+        }
+    }
+
+    /// All of them.
+    pub fn finish(self, arena: &'a Arena) -> Context<'a> {
+        if self.elements.is_empty() {
+            Context(self.only)
+        } else {
+            Context::from_elements(arena, self.elements)
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::Builtin;
 use crate::Evaluator;
-use crate::context::Context;
+use crate::context::{Collected, Context};
 use crate::error::{Error, Outcome};
 use crate::evaluate::coerce::Coercion;
 use crate::value::{Text, Value};
@@ -73,12 +73,13 @@ fn concat_strings_sep<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) ->
     let items = evaluator.items(arguments[1])?;
     evaluator.check_collecting::<&[u8]>(items.len())?;
     let mut texts = Vec::with_capacity(items.len());
-    let (mut length, mut context) = (0, separator.context);
+    let (mut length, mut contexts) = (0, Collected::default());
+    contexts.add(separator.context);
     for item in items {
         let text = evaluator.coerce(*item, Coercion::INTERPOLATED)?;
         evaluator.check_step()?;
         length += text.bytes.len() + separator.bytes.len();
-        context = context.union(text.context, evaluator.arena);
+        contexts.add(text.context);
         texts.push(text.bytes);
     }
     evaluator.check_memory(length.saturating_mul(2))?;
@@ -89,7 +90,8 @@ fn concat_strings_sep<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) ->
         }
         bytes.extend_from_slice(text);
     }
-    Ok(evaluator.text(Text { bytes: evaluator.arena.bytes(&bytes), context }))
+    let (bytes, context) = (evaluator.arena.bytes(&bytes), contexts.finish(evaluator.arena));
+    Ok(evaluator.text(Text { bytes, context }))
 }
 
 /// The first string of `from` that begins at a place wins; an empty one matches everywhere, between bytes.

@@ -1,7 +1,7 @@
 //! What becomes a string where one is wanted.
 
 use super::Evaluator;
-use crate::context::{Context, Element};
+use crate::context::{Collected, Context, Element};
 use crate::error::{Error, Outcome};
 use crate::host::AddPath;
 use crate::source::Span;
@@ -90,18 +90,18 @@ impl<'a> Evaluator<'a> {
 
     /// Elements with a space between them, but none after an empty list.
     fn coerce_list(&self, items: &'a [Value<'a>], how: Coercion) -> Outcome<'a, Text<'a>> {
-        let (mut bytes, mut context) = (Vec::new(), Context::NONE);
+        let (mut bytes, mut contexts) = (Vec::new(), Collected::default());
         for (n, item) in items.iter().enumerate() {
             let item = self.force(*item)?;
             let text = self.coerce(item, how)?;
             bytes.extend_from_slice(text.bytes);
-            context = context.union(text.context, self.arena);
+            contexts.add(text.context);
             let is_empty_list = matches!(item, Value::List(list) if list.items.is_empty());
             if n + 1 < items.len() && !is_empty_list {
                 bytes.push(b' ');
             }
         }
-        Ok(Text { bytes: self.arena.bytes(&bytes), context })
+        Ok(Text { bytes: self.arena.bytes(&bytes), context: contexts.finish(self.arena) })
     }
 
     /// The store path of a file or folder, which is added to the store.
