@@ -134,6 +134,8 @@ impl Attributes {
                 let path = object_of(&text).filter(|path| inputs.contains(path));
                 roots.insert(path.ok_or(AttributeError::NoInput(text))?);
             }
+            // It is made of rows.
+            store.wait_until_settled(inputs);
             closures.push((name, Closure::new(store, &roots)?));
         }
         match self {

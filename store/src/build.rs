@@ -8,12 +8,13 @@ use crate::requirement::{Made, Requirement};
 use crate::sandbox::{self, Conditions, Exit, Sandbox};
 use crate::scan::{DigestText, Wanted};
 use crate::site;
-use crate::store::{New, RemoveOnDrop, StoreError, digest_text, digest_texts};
+use crate::store::{New, RemoveOnDrop, StoreError, Unsettled, digest_text, digest_texts};
 use bstr::{BString, ByteSlice};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use sx_derivation::store_path::{STORE_FOLDER, output_name, own_output};
 use sx_derivation::{Derivation, Output, StorePath};
@@ -49,13 +50,13 @@ pub struct Task<'a> {
 }
 
 /// Builds `derivation`, which is resolved and at `path`; `original` is the path before it was resolved.
-/// Gives the store path of each output.
+/// Gives the store path of each output, and what is to be settled before they are valid.
 pub(crate) fn build(
     realiser: &Realiser<'_>,
     derivation: &Derivation,
     path: &StorePath,
     original: &StorePath,
-) -> Result<BTreeMap<String, StorePath>, Failure> {
+) -> Result<(BTreeMap<String, StorePath>, Vec<Unsettled>), Failure> {
     let store = realiser.store;
     let folder = store.new_build_folder()?;
     let _removed_at_the_end = RemoveOnDrop(folder.clone());
@@ -107,7 +108,7 @@ impl<'a> Build<'a> {
         path: &'a StorePath,
         original: &'a StorePath,
     ) -> Result<Self, Failure> {
-        let inputs = realiser.store.closure(&derivation.input_sources)?;
+        let inputs = realiser.store.closure_of_placed(&derivation.input_sources)?;
         let mut scratch = BTreeMap::new();
         for output in derivation.outputs.keys() {
             scratch.insert(output.clone(), path.placeholder(output).map_err(StoreError::from)?);
@@ -117,6 +118,10 @@ impl<'a> Build<'a> {
         for output in scratch.keys() {
             // Read before the build, since nobody wants to learn of a slip in them after it.
             requirements.insert(output.clone(), Requirement::read(&attributes, output, &scratch)?);
+        }
+        if requirements.values().any(|required| !required.is_empty()) {
+            // What is asked of closures is asked of rows.
+            realiser.store.wait_until_settled(&inputs);
         }
         Ok(Self { realiser, derivation, path, original, inputs, scratch, attributes, requirements })
     }
@@ -183,7 +188,8 @@ impl<'a> Build<'a> {
         environment.extend(given.environment);
         Ok(Sandbox {
             folder: folder.into(),
-            inputs: inputs.iter().map(|path| (path.clone(), realiser.store.location(path))).collect(),
+            objects: realiser.store.objects(),
+            inputs: inputs.clone(),
             program: own(&derivation.builder),
             arguments: derivation.arguments.iter().map(own).collect(),
             environment,
@@ -231,15 +237,23 @@ impl<'a> Build<'a> {
             .map_or(Ok(()), |name| Err(Failure::StrangeOutput(format!("{STORE_FOLDER}/{}", name.display()))))
     }
 
-    /// Takes the outputs into the store.
-    fn outputs(&self, places: &BTreeMap<String, PathBuf>) -> Result<BTreeMap<String, StorePath>, Failure> {
+    /// Takes the outputs into the store, where they are still to be settled.
+    fn outputs(
+        &self,
+        places: &BTreeMap<String, PathBuf>,
+    ) -> Result<(BTreeMap<String, StorePath>, Vec<Unsettled>), Failure> {
         self.make_accessible(places)?;
-        let mut taken = BTreeMap::new();
+        let (mut taken, mut unsettled) = (BTreeMap::new(), Vec::new());
         for output in self.order(places)? {
-            let path = self.output(&output, &places[&output], &taken)?;
+            let (path, placed) = self.output(&output, &places[&output], &taken)?;
             taken.insert(output, path);
+            unsettled.push(placed);
+            if self.requirements.values().any(|required| !required.is_empty()) {
+                // The next output's may ask for this one's row.
+                self.realiser.store.settle(std::mem::take(&mut unsettled))?;
+            }
         }
-        Ok(taken)
+        Ok((taken, unsettled))
     }
 
     /// Lets us read the outputs, which have to be there.
@@ -262,7 +276,7 @@ impl<'a> Build<'a> {
         }
         let texts: BTreeMap<DigestText, &String> =
             self.scratch.iter().map(|(output, path)| (digest_text(path), output)).collect();
-        let wanted = Wanted { references: texts.keys().copied().collect(), ..Wanted::default() };
+        let wanted = Wanted { references: Arc::new(texts.keys().copied().collect()), ..Wanted::default() };
         let mut waiting = BTreeMap::new();
         for (output, place) in places {
             let contents = object::read(place, &wanted, None).map_err(StoreError::from)?;
@@ -287,7 +301,7 @@ impl<'a> Build<'a> {
         output: &str,
         place: &Path,
         taken: &BTreeMap<String, StorePath>,
-    ) -> Result<StorePath, Failure> {
+    ) -> Result<(StorePath, Unsettled), Failure> {
         let name = output_name(&self.derivation.name, output);
         let store = self.realiser.store;
         let new = self.copy_in(output, place, taken)?;
@@ -303,11 +317,11 @@ impl<'a> Build<'a> {
         for requirement in &self.requirements[output] {
             requirement.check(store, &made, taken)?;
         }
-        let names = [self.path, self.original].map(|path| (path.clone(), output.to_owned()));
-        let derivations = [(self.path.clone(), self.derivation.encode())];
-        // What is built again from what the store knows of it was resolved before, and tells no difference.
-        let earlier = self.realiser.derivations.get(self.original).map(|original| (self.original, original));
-        Ok(store.commit(new, &name, mentioned, &names, &derivations, earlier)?)
+        let (path, mut unsettled) = store.place(new, &name, mentioned)?;
+        unsettled.said = self.realiser.said(self.original, [(output, &path)]);
+        unsettled.said.realisations.push((self.path.clone(), output.to_owned(), path.clone()));
+        unsettled.said.derivations.push((self.path.clone(), self.derivation.encode()));
+        Ok((path, unsettled))
     }
 
     /// Copies an output into the store, not valid yet, with `taken` in place of the outputs that it mentions.
@@ -345,7 +359,7 @@ impl<'a> Build<'a> {
         let replaced =
             taken.iter().map(|(other, path)| (digest_text(&self.scratch[other]), digest_text(path)));
         Wanted {
-            references: digest_texts(&self.inputs).into_keys().collect(),
+            references: Arc::new(digest_texts(&self.inputs).into_keys().collect()),
             replacements: replaced.collect(),
             own: Some(digest_text(&self.scratch[output])),
         }

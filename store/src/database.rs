@@ -32,6 +32,25 @@ pub struct Object {
     pub refers_to_itself: bool,
 }
 
+/// What is said of derivations.
+#[derive(Clone, Debug, Default)]
+pub struct Said {
+    /// A derivation's output, and the object that it was realised to.
+    pub realisations: Vec<(StorePath, String, StorePath)>,
+    /// Texts to keep.
+    pub derivations: Vec<(StorePath, Vec<u8>)>,
+    /// Derivations to tell differences from later.
+    pub earlier: Vec<(StorePath, Derivation)>,
+}
+
+impl Said {
+    pub(crate) fn append(&mut self, other: Self) {
+        self.realisations.extend(other.realisations);
+        self.derivations.extend(other.derivations);
+        self.earlier.extend(other.earlier);
+    }
+}
+
 /// All objects and how they refer to one another.
 #[derive(Clone, Debug, Default)]
 pub struct ObjectGraph {
@@ -222,16 +241,9 @@ impl Database {
         Derivation::decode(name, &text).map(Some).map_err(|_| damaged())
     }
 
-    /// Makes objects valid and says what derivations were realised to, all or nothing; `earlier` is a derivation to tell
-    /// differences from later.
+    /// Makes objects valid and says what derivations were realised to, all or nothing.
     /// Objects come after the ones that they refer to. What is there already stays as it is.
-    pub fn register(
-        &self,
-        objects: &[Object],
-        realisations: &[(StorePath, String, StorePath)],
-        derivations: &[(StorePath, Vec<u8>)],
-        earlier: Option<(&StorePath, &Derivation)>,
-    ) -> Result<(), DatabaseError> {
+    pub fn register(&self, objects: &[Object], said: &Said) -> Result<(), DatabaseError> {
         self.write(|transaction| {
             for object in objects {
                 let mut insert =
@@ -245,13 +257,15 @@ impl Database {
                     insert.execute([&path, &reference.to_string()])?;
                 }
             }
-            for (derivation, output, path) in realisations {
+            for (derivation, output, path) in &said.realisations {
                 let sql = "insert or replace into realisation (derivation, output, path) values (?, ?, ?)";
                 let row = [&derivation.to_string(), output, &path.to_string()];
                 transaction.prepare_cached(sql)?.execute(row)?;
             }
-            insert_derivations(transaction, derivations)?;
-            earlier.map_or(Ok(()), |(path, derivation)| insert_earlier(transaction, path, derivation))
+            insert_derivations(transaction, &said.derivations)?;
+            said.earlier
+                .iter()
+                .try_for_each(|(path, derivation)| insert_earlier(transaction, path, derivation))
         })
     }
 
@@ -478,8 +492,9 @@ mod tests {
         let tool = object("tool", &[&leaf]);
         let derivation = StorePath::of_derivation("tool", b"").unwrap();
         let database = Database::open(&file).unwrap();
-        let realisations = [(derivation.clone(), "out".into(), tool.path.clone())];
-        database.register(&[leaf.clone(), tool.clone()], &realisations, &[], None).unwrap();
+        let realisations = vec![(derivation.clone(), "out".into(), tool.path.clone())];
+        let said = Said { realisations, ..Said::default() };
+        database.register(&[leaf.clone(), tool.clone()], &said).unwrap();
         drop(database);
         let database = Database::open(&file).unwrap();
         assert!(database.is_valid(&leaf.path).unwrap());
@@ -494,7 +509,7 @@ mod tests {
         let database = Database::open(&folder.path().join("db")).unwrap();
         let (first, missing) = (object("first", &[]), object("missing", &[]));
         let dangling = object("dangling", &[&missing]);
-        assert!(database.register(&[first.clone(), dangling], &[], &[], None).is_err());
+        assert!(database.register(&[first.clone(), dangling], &Said::default()).is_err());
         assert!(!database.is_valid(&first.path).unwrap());
     }
 

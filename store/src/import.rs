@@ -6,6 +6,7 @@ use crate::scan::Wanted;
 use crate::store::{Store, StoreError, digest_texts};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 use sx_derivation::StorePath;
 
 /// Why copies are refused.
@@ -36,10 +37,10 @@ impl<'a> ProvedCopies<'a> {
     /// Reads the copies of `paths` in `folder`, where each lies under its base name. What they refer to has to be among them.
     pub fn read(folder: &'a Path, paths: &BTreeSet<StorePath>) -> Result<Self, ImportError> {
         let texts = digest_texts(paths);
+        let known = Arc::new(texts.keys().copied().collect());
         let mut references = BTreeMap::new();
         for path in paths {
-            let contents =
-                object::read(&folder.join(path.base_name()), &Wanted::of(path, texts.keys().copied()), None);
+            let contents = object::read(&folder.join(path.base_name()), &Wanted::of(path, &known), None);
             let contents = contents.map_err(StoreError::from)?;
             let found: BTreeSet<StorePath> =
                 contents.references.keys().map(|text| texts[text].clone()).collect();
@@ -63,7 +64,7 @@ impl Store {
     /// Makes copies valid. They are held.
     pub fn import(&self, copies: &ProvedCopies<'_>) -> Result<(), ImportError> {
         let ProvedCopies { folder, references } = copies;
-        let texts = digest_texts(references.keys());
+        let known = Arc::new(digest_texts(references.keys()).into_keys().collect());
         // References first, so that what is valid has all that it refers to. Hashes of hashes make no circle.
         let mut open: Vec<&StorePath> = references.keys().collect();
         let mut done = BTreeSet::new();
@@ -78,12 +79,8 @@ impl Store {
                 continue;
             }
             if !self.hold(path)? {
-                let new = self.copy_in(
-                    &folder.join(path.base_name()),
-                    &Wanted::of(path, texts.keys().copied()),
-                    None,
-                )?;
-                let found = self.commit(new, path.name(), references[path].clone(), &[], &[], None)?;
+                let new = self.copy_in(&folder.join(path.base_name()), &Wanted::of(path, &known), None)?;
+                let found = self.commit(new, path.name(), references[path].clone())?;
                 if found != *path {
                     return Err(ImportError::Other { path: path.clone(), found });
                 }

@@ -26,6 +26,9 @@ pub const MODIFICATION_TIME: i64 = 1;
 /// Deepest nesting of directories in an object; each level holds two descriptors while it is copied.
 pub const MAX_DEPTH: usize = 200;
 
+/// Longest path below an object, in bytes: programs can name files by 4,095, which begin with where the store lies.
+pub const MAX_PATH_BYTES: usize = 3500;
+
 /// Files that are flushed one by one; from there on one `syncfs` is cheaper.
 const FLUSHED_EACH: u64 = 16;
 
@@ -45,6 +48,14 @@ pub enum ObjectError {
     TooDeep {
         /// Where it lies in the tree.
         path: String,
+    },
+    /// Longer than [`MAX_PATH_BYTES`].
+    #[error("a path in the tree is {length} bytes long, more than {MAX_PATH_BYTES}: `{path}…`")]
+    TooLong {
+        /// Its beginning.
+        path: String,
+        /// Its length below the tree's root, in bytes.
+        length: usize,
     },
     /// A file's name holds the digest of the object itself, so it can't be rewritten without changing the order.
     #[error("the name `{path}` contains the object's own store path; only contents and links may")]
@@ -202,13 +213,12 @@ impl Copied {
     }
 }
 
-/// Makes a tree with this many regular files durable.
-pub fn flush(location: &Path, files: u64) -> std::io::Result<()> {
-    if files <= FLUSHED_EACH {
-        return flush_each(location);
+/// Makes trees durable that lie in `folder`, each with the number of its regular files.
+pub fn flush(folder: &Path, trees: &[(PathBuf, u64)]) -> std::io::Result<()> {
+    if trees.iter().map(|(_, files)| files).sum::<u64>() <= FLUSHED_EACH {
+        return trees.iter().try_for_each(|(location, _)| flush_each(location));
     }
-    let folder = File::open(location.parent().unwrap_or(Path::new("/")))?;
-    Ok(rustix::fs::syncfs(folder)?)
+    Ok(rustix::fs::syncfs(File::open(folder)?)?)
 }
 
 /// Changes a file or directory of ours, which afterwards has the mode and the times that it had.
@@ -407,6 +417,11 @@ impl Walk<'_, '_> {
         let mut entries = BTreeMap::new();
         for (name, kind) in names {
             self.path.push(OsStr::from_bytes(name.as_bytes()));
+            let length = self.path.as_os_str().len();
+            if length > MAX_PATH_BYTES {
+                let path = self.shown().chars().take(300).collect();
+                return Err(ObjectError::TooLong { path, length });
+            }
             if self.accepts(kind, (source.as_fd(), &name))? {
                 self.scan_name(&name)?;
                 let to = copy.as_ref().map(|copy| (copy.as_fd(), &*name));

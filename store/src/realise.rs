@@ -6,17 +6,23 @@
 
 use crate::attributes::AttributeError;
 use crate::build::{self, Builtin};
+use crate::database::Said;
 use crate::lock::Lock;
 use crate::requirement::ForbiddenReference;
 use crate::sandbox::{Exit, Limits, SandboxError};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Unsettled};
 use bstr::{BString, ByteSlice};
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use sx_derivation::store_path::StorePathError;
 use sx_derivation::{Derivation, Hash, StorePath};
+
+/// How long what was made may wait for more, to be made durable with it. Nobody waits for it meanwhile but other processes
+/// that want the same, and few builds here.
+const GATHERING: Duration = Duration::from_millis(50);
 
 /// The system that builds run on here.
 pub const SYSTEM: &str = "x86_64-linux";
@@ -90,7 +96,7 @@ pub enum Event<'a> {
     },
     /// A build failed.
     Failed(&'a StorePath),
-    /// The folder of a failed build is kept here: `root` in it is what the builder saw as its root.
+    /// The folder of a failed build is kept here, see [`crate::site`].
     Kept {
         /// Its derivation.
         derivation: &'a StorePath,
@@ -299,11 +305,22 @@ impl Realiser<'_> {
         }
         let given_up = vec![false; graph.jobs.len()];
         let unfinished = graph.jobs.len();
-        let state = State { ready, waiting, realised, unfinished, given_up, failures: Vec::new() };
-        let (state, changed) = (Mutex::new(state), Condvar::new());
+        let (failures, unsettled, end) = (Vec::new(), Vec::new(), false);
+        let state = State { ready, waiting, realised, unfinished, given_up, failures, unsettled, end };
+        let (state, changed, made) = (Mutex::new(state), Condvar::new(), Condvar::new());
+        let workers = self.jobs.max(1).min(graph.jobs.len());
         std::thread::scope(|scope| {
-            for _ in 0..self.jobs.clamp(1, graph.jobs.len().max(1)) {
-                scope.spawn(|| self.work(&graph, &state, &changed));
+            let workers: Vec<_> =
+                (0..workers).map(|_| scope.spawn(|| self.work(&graph, &state, &changed, &made))).collect();
+            if workers.is_empty() {
+                return;
+            }
+            scope.spawn(|| self.settle(&graph, &state, &changed, &made));
+            let ends: Vec<_> = workers.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
+            state.lock().unwrap_or_else(PoisonError::into_inner).end = true;
+            made.notify_all();
+            if let Some(panic) = ends.into_iter().find_map(Result::err) {
+                std::panic::resume_unwind(panic);
             }
         });
         let state = state.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -398,7 +415,7 @@ impl Realiser<'_> {
     }
 
     /// One thread's work: takes what is ready until nothing is left to do or something failed.
-    fn work(&self, graph: &Graph, state: &Mutex<State>, changed: &Condvar) {
+    fn work(&self, graph: &Graph, state: &Mutex<State>, changed: &Condvar, made: &Condvar) {
         let lock = || state.lock().unwrap_or_else(PoisonError::into_inner);
         let mut guard = lock();
         let goes_on = |state: &State| {
@@ -416,8 +433,11 @@ impl Realiser<'_> {
             let result = resolved.and_then(|resolved| self.realise_resolved(&job.path, &resolved));
             guard = lock();
             match result {
-                Ok((outputs, built)) => {
+                Ok(Done { outputs, built, unsettled }) => {
                     (self.events)(Event::Finished { derivation: &job.path, built });
+                    self.store.announce(&unsettled);
+                    guard.unsettled.push((number, unsettled));
+                    made.notify_all();
                     finish(&mut guard, graph, number, outputs);
                 }
                 Err(failure) => {
@@ -430,12 +450,39 @@ impl Realiser<'_> {
         }
     }
 
-    /// Finds or builds the outputs of a resolved derivation. Tells whether it was built.
-    fn realise_resolved(
-        &self,
-        original: &StorePath,
-        resolved: &Derivation,
-    ) -> Result<(Outputs, bool), Failure> {
+    /// Settles what was made, what comes within [`GATHERING`] at once, while the next is being made: a disk is asked once to make
+    /// much durable, and what is made next doesn't wait for it.
+    fn settle(&self, graph: &Graph, state: &Mutex<State>, changed: &Condvar, made: &Condvar) {
+        let lock = || state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut guard, mut is_broken) = (lock(), false);
+        loop {
+            guard = made
+                .wait_while(guard, |state| state.unsettled.is_empty() && !state.end)
+                .unwrap_or_else(PoisonError::into_inner);
+            let waited = made.wait_timeout_while(guard, GATHERING, |state| !state.end);
+            guard = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let gathered = std::mem::take(&mut guard.unsettled);
+            let Some((first, _)) = gathered.first() else { return };
+            let first = &graph.jobs[*first].path;
+            drop(guard);
+            let settled = match is_broken {
+                // What refers to what isn't valid can't be.
+                true => Ok(()),
+                false => {
+                    self.store.settle(gathered.into_iter().flat_map(|(_, unsettled)| unsettled).collect())
+                }
+            };
+            guard = lock();
+            if let Err(error) = settled {
+                is_broken = true;
+                guard.failures.push(RealiseError::new(first, error.into()));
+                changed.notify_all();
+            }
+        }
+    }
+
+    /// Finds or builds the outputs of a resolved derivation.
+    fn realise_resolved(&self, original: &StorePath, resolved: &Derivation) -> Result<Done, Failure> {
         let path = resolved.path()?;
         if let Some(outputs) = self.find(&path, resolved)? {
             return self.adopt(original, outputs);
@@ -448,18 +495,22 @@ impl Realiser<'_> {
             return Err(Failure::OtherSystem(resolved.system.clone()));
         }
         for input in &resolved.input_sources {
-            if !self.store.hold(input)? {
+            if !self.store.hold_placed(input)? {
                 return Err(Failure::MissingInput(input.clone()));
             }
         }
-        let _lock = self.lock(&path, original)?;
+        let lock = self.lock(&path, original)?;
         // Another process may have built it while we waited.
         if let Some(outputs) = self.find(&path, resolved)? {
             return self.adopt(original, outputs);
         }
         (self.events)(Event::Started(original));
-        let outputs = build::build(self, resolved, &path, original)?;
-        Ok((outputs, true))
+        let (outputs, mut unsettled) = build::build(self, resolved, &path, original)?;
+        if let Some(last) = unsettled.last_mut() {
+            // Another process may have it when it is valid.
+            last.locks.push(lock);
+        }
+        Ok(Done { outputs, built: true, unsettled })
     }
 
     pub(crate) fn lock(&self, path: &StorePath, original: &StorePath) -> Result<Lock, Failure> {
@@ -470,13 +521,32 @@ impl Realiser<'_> {
     }
 
     /// Notes that the derivation at `original` is realised to what its resolved form was.
-    fn adopt(&self, original: &StorePath, outputs: Outputs) -> Result<(Outputs, bool), Failure> {
-        let named = |(output, path): (&String, &StorePath)| (original.clone(), output.clone(), path.clone());
-        let realisations: Vec<_> = outputs.iter().map(named).collect();
-        let earlier = self.derivations.get(original).map(|derivation| (original, derivation));
-        self.store.register(&[], &realisations, &[], earlier)?;
-        Ok((outputs, false))
+    fn adopt(&self, original: &StorePath, outputs: Outputs) -> Result<Done, Failure> {
+        let said = self.said(original, outputs.iter().map(|(output, path)| (output.as_str(), path)));
+        let unsettled = vec![Unsettled { said, ..Unsettled::default() }];
+        Ok(Done { outputs, built: false, unsettled })
     }
+
+    /// That the derivation at `original` is realised to these outputs.
+    pub(crate) fn said<'b>(
+        &self,
+        original: &StorePath,
+        outputs: impl IntoIterator<Item = (&'b str, &'b StorePath)>,
+    ) -> Said {
+        let named = |(output, path): (&str, &StorePath)| (original.clone(), output.to_owned(), path.clone());
+        let realisations = outputs.into_iter().map(named).collect();
+        // What is built again from what the store knows of it was resolved before, and tells no difference.
+        let earlier = self.derivations.get(original).map(|derivation| (original.clone(), derivation.clone()));
+        Said { realisations, earlier: earlier.into_iter().collect(), ..Said::default() }
+    }
+}
+
+/// A derivation's outputs, which may be relied on in this process.
+struct Done {
+    outputs: Outputs,
+    /// If not, it was resolved to what had been built before.
+    built: bool,
+    unsettled: Vec<Unsettled>,
 }
 
 enum Visit {
@@ -520,6 +590,10 @@ struct State {
     /// Jobs that will not be done, since something that they need failed.
     given_up: Vec<bool>,
     failures: Vec<RealiseError>,
+    /// What is to be settled, and of which job.
+    unsettled: Vec<(usize, Vec<Unsettled>)>,
+    /// Nobody makes anything any more.
+    end: bool,
 }
 
 fn finish(state: &mut MutexGuard<'_, State>, graph: &Graph, number: usize, outputs: Outputs) {

@@ -1,7 +1,7 @@
 //! Mends what [`Store::verify`] found: modes and times in place, rows from files, files from a copy or by building again.
 
 use crate::build;
-use crate::database::{Database, Object};
+use crate::database::{Database, Object, Said};
 use crate::inspect::make_canonical;
 use crate::object;
 use crate::realise::{Event, Failure, Realiser};
@@ -12,6 +12,7 @@ use crate::store::{Store, StoreError, digest_texts};
 use crate::verify::Damage;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use sx_derivation::StorePath;
 
 impl Store {
@@ -67,7 +68,7 @@ impl Store {
         let is_known =
             |(path, _): &(StorePath, Vec<u8>)| realisations.iter().any(|(derivation, ..)| derivation == path);
         let derivations: Vec<_> = record.derivations.into_iter().filter(is_known).collect();
-        store.database().register(&[], &realisations, &derivations, None)?;
+        store.database().register(&[], &Said { realisations, derivations, ..Said::default() })?;
         Ok((store, restored.len(), aside))
     }
 
@@ -112,9 +113,10 @@ impl Store {
         known: &BTreeSet<StorePath>,
     ) -> Result<BTreeSet<StorePath>, StoreError> {
         let texts = digest_texts(known);
+        let looked_for = Arc::new(texts.keys().copied().collect());
         let mut objects = BTreeMap::new();
         for path in paths {
-            let wanted = Wanted::of(path, texts.keys().copied());
+            let wanted = Wanted::of(path, &looked_for);
             let Ok(contents) = object::read(&self.location(path), &wanted, None) else { continue };
             let references: BTreeSet<StorePath> =
                 contents.references.keys().map(|text| texts[text].clone()).collect();
@@ -156,10 +158,11 @@ impl Store {
         if std::fs::symlink_metadata(copy).is_err() {
             return Ok(());
         }
-        let wanted = Wanted::of(path, []);
+        let wanted = Wanted::of(path, &Arc::default());
         let new = self.copy_in(copy, &wanted, None)?;
         if new.contents().tree == object.tree {
             self.move_in(&new, path)?;
+            self.make_durable(&[(self.location(path), new.contents().files)])?;
         }
         Ok(())
     }
@@ -208,7 +211,12 @@ impl Realiser<'_> {
             }
             let _lock = self.lock(&path, &path)?;
             (self.events)(Event::Started(&path));
-            match build::build(self, &derivation, &path, &path) {
+            let built = build::build(self, &derivation, &path, &path);
+            let settled = built.and_then(|(outputs, unsettled)| {
+                self.store.settle(unsettled)?;
+                Ok(outputs)
+            });
+            match settled {
                 Ok(_) if !self.store.lock_damaged().contains(damaged) => {
                     (self.events)(Event::Finished { derivation: &path, built: true });
                     return Ok(());

@@ -304,6 +304,12 @@ impl Store {
         Ok(self.database().is_valid(path)?)
     }
 
+    /// The same, but for objects too that this process has placed and not settled.
+    pub(crate) fn hold_placed(&self, path: &StorePath) -> Result<bool, StoreError> {
+        // Who placed it held it. What was settled between the two questions is valid.
+        Ok(self.lock_placed().contains_key(path) || self.hold(path)?)
+    }
+
     /// Finds what an output was realised to, and holds it.
     pub fn hold_realisation(
         &self,

@@ -5,6 +5,7 @@
 
 use crate::store::digest_text;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use sx_derivation::StorePath;
 use sx_derivation::digest::TEXT_LENGTH;
 
@@ -15,7 +16,7 @@ pub type DigestText = [u8; TEXT_LENGTH];
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
     /// Digests whose mention is a reference.
-    pub references: BTreeSet<DigestText>,
+    pub references: Arc<BTreeSet<DigestText>>,
     /// Digests to be replaced by others of the same length.
     pub replacements: BTreeMap<DigestText, DigestText>,
     /// The digest under which the object itself was built.
@@ -23,11 +24,10 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// What is looked for in an object that is called `path` already: itself, and those of `others` that are others.
-    pub(crate) fn of(path: &StorePath, others: impl IntoIterator<Item = DigestText>) -> Self {
-        let own = digest_text(path);
-        let references = others.into_iter().filter(|text| *text != own).collect();
-        Self { references, own: Some(own), ..Self::default() }
+    /// What is looked for in an object that is called `path` already: itself, and those of `known` that are others. It is shared
+    /// by all objects of which it is asked, since a set for each would cost many objects time that grows with their square.
+    pub(crate) fn of(path: &StorePath, known: &Arc<BTreeSet<DigestText>>) -> Self {
+        Self { references: Arc::clone(known), own: Some(digest_text(path)), ..Self::default() }
     }
 }
 
@@ -163,7 +163,7 @@ mod tests {
             chunk in 1usize..200,
         ) {
             let wanted = Wanted {
-                references: BTreeSet::from([text("input")]),
+                references: Arc::new(BTreeSet::from([text("input")])),
                 replacements: BTreeMap::from([(text("other"), text("final"))]),
                 own: Some(text("own")),
             };

@@ -4,7 +4,8 @@
 //!
 //! ```text
 //! failed/<name>-<number>/
-//!   root/         what the builder saw as its root
+//!   build/, tmp/  what the builder saw as /build and /tmp
+//!   store/        its outputs
 //!   derivation    three lines: the path of the derivation, that of the resolved one, and the resolved one's text
 //! ```
 

@@ -16,10 +16,10 @@
 //!   gate, processes/, roots/  what keeps objects from being collected, see crate::root
 //! ```
 
-use crate::database::{Database, DatabaseError, Object};
+use crate::database::{Database, DatabaseError, Object, Said};
 use crate::lock::Lock;
 use crate::object::{self, Contents, Copied, Filter, ObjectError};
-use crate::record::{self, Realisation};
+use crate::record;
 use crate::root::Holder;
 use crate::scan::{DigestText, Wanted};
 use crate::share::Sharing;
@@ -30,9 +30,9 @@ use std::fs::{DirBuilder, File};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use sx_derivation::StorePath;
 use sx_derivation::store_path::StorePathError;
-use sx_derivation::{Derivation, StorePath};
 
 /// A store's folders with their modes. `links` stands last: it is there when all are.
 const FOLDERS: [(&str, u32); 9] = [
@@ -55,6 +55,10 @@ pub struct Store {
     observer: Observer,
     /// Valid objects whose files are damaged: whoever makes one puts it in the old one's place.
     damaged: Mutex<BTreeSet<StorePath>>,
+    /// Objects that were placed and are about to be settled, and what they refer to.
+    placed: Mutex<BTreeMap<StorePath, BTreeSet<StorePath>>>,
+    /// Fewer are placed.
+    settled: Condvar,
 }
 
 /// What can't be done with a store.
@@ -115,6 +119,16 @@ impl Store {
                 made.map_err(StoreError::io("make the store's folder", &path))?;
             }
         }
+        // Builds of root run as somebody else, who has to get through whatever root's umask was.
+        let objects = folder.join("store");
+        let look = || {
+            let found = std::fs::metadata(&objects)?;
+            if found.permissions().mode() & 0o777 == 0o755 {
+                return Ok(());
+            }
+            std::fs::set_permissions(&objects, std::fs::Permissions::from_mode(0o755))
+        };
+        look().map_err(StoreError::io("open to readers", &objects))?;
         // SQLite would only say that it can't open its file.
         rustix::fs::access(folder, Access::WRITE_OK)
             .map_err(|error| StoreError::io("write to the store", folder)(error.into()))?;
@@ -125,6 +139,8 @@ impl Store {
             holder: Holder::new(folder),
             observer: Box::new(|_| {}),
             damaged: Mutex::default(),
+            placed: Mutex::default(),
+            settled: Condvar::new(),
         })
     }
 
@@ -153,7 +169,12 @@ impl Store {
 
     /// Where the object at `path` lies, if it is valid.
     pub fn location(&self, path: &StorePath) -> PathBuf {
-        self.folder.join("store").join(path.base_name())
+        self.objects().join(path.base_name())
+    }
+
+    /// The folder that objects lie in.
+    pub(crate) fn objects(&self) -> PathBuf {
+        self.folder.join("store")
     }
 
     /// Where the log of the builder of the derivation at `path` lies.
@@ -236,7 +257,7 @@ impl Store {
         let path = contents.store_path(name, &BTreeSet::new())?;
         if !self.hold(&path)? {
             let new = self.copy_in(source, &wanted, filter)?;
-            return self.commit(new, name, BTreeSet::new(), &[], &[], None);
+            return self.commit(new, name, BTreeSet::new());
         }
         Ok(path)
     }
@@ -258,7 +279,7 @@ impl Store {
             let removed = object::remove(&source).map_err(StoreError::io("remove", &source));
             let new = new?;
             removed?;
-            self.commit(new, name, references, &[], &[], None)?;
+            self.commit(new, name, references)?;
         }
         Ok(path)
     }
@@ -291,29 +312,37 @@ impl Store {
         Ok(New { copied, guard })
     }
 
-    /// Makes what was copied in durable and then valid, with all realisations of it in the same transaction.
-    /// Order: held, renamed into place, files durable, folder durable, row. A crash between leaves garbage, never a lie.
+    /// Makes what was copied in durable and then valid.
     pub(crate) fn commit(
         &self,
         new: New,
         name: &str,
         references: BTreeSet<StorePath>,
-        realisations: &[(StorePath, String)],
-        derivations: &[(StorePath, Vec<u8>)],
-        earlier: Option<(&StorePath, &Derivation)>,
     ) -> Result<StorePath, StoreError> {
+        let (path, unsettled) = self.place(new, name, references)?;
+        self.settle(vec![unsettled])?;
+        Ok(path)
+    }
+
+    /// Moves what was copied in into its place, where it is no more than a file without a row until it is settled.
+    pub(crate) fn place(
+        &self,
+        new: New,
+        name: &str,
+        references: BTreeSet<StorePath>,
+    ) -> Result<(StorePath, Unsettled), StoreError> {
         let contents = &new.copied.contents;
         let path = contents.store_path(name, &references)?;
         // Others hold it while they do the same, for no longer than that takes.
-        let _lock = self.lock(&path, &AtomicBool::new(false), || {})?;
-        let mut objects = Vec::new();
+        let lock = self.lock(&path, &AtomicBool::new(false), || {})?;
+        let mut unsettled = Unsettled { locks: vec![lock], ..Unsettled::default() };
         let is_valid = self.hold(&path)?;
         if !is_valid || self.lock_damaged().contains(&path) {
             self.move_in(&new, &path)?;
-            self.lock_damaged().remove(&path);
+            unsettled.moved = Some((self.location(&path), contents.files));
         }
         if !is_valid {
-            objects.push(Object {
+            unsettled.object = Some(Object {
                 path: path.clone(),
                 tree: contents.tree,
                 size_bytes: contents.size_bytes,
@@ -321,25 +350,86 @@ impl Store {
                 refers_to_itself: contents.refers_to_itself(),
             });
         }
-        let named =
-            |(derivation, output): &(StorePath, String)| (derivation.clone(), output.clone(), path.clone());
-        let realisations: Vec<_> = realisations.iter().map(named).collect();
-        self.register(&objects, &realisations, derivations, earlier)?;
+        Ok((path, unsettled))
+    }
+
+    /// Makes durable and then valid what was placed, in this order, and all that is said of it in the same transaction.
+    /// A crash on the way leaves garbage, never a lie: placed, files durable, folder durable, rows.
+    pub(crate) fn settle(&self, unsettled: Vec<Unsettled>) -> Result<(), StoreError> {
+        let (mut moved, mut objects, mut said, mut locks) = (vec![], vec![], Said::default(), vec![]);
+        for one in unsettled {
+            moved.extend(one.moved);
+            objects.extend(one.object);
+            said.append(one.said);
+            locks.extend(one.locks);
+        }
+        let settled = self.settle_all(&moved, &objects, &said);
+        self.lock_placed().retain(|path, _| objects.iter().all(|object| object.path != *path));
+        self.settled.notify_all();
+        settled
+    }
+
+    fn settle_all(
+        &self,
+        moved: &[(PathBuf, u64)],
+        objects: &[Object],
+        said: &Said,
+    ) -> Result<(), StoreError> {
+        if !moved.is_empty() {
+            self.make_durable(moved)?;
+            let mut damaged = self.lock_damaged();
+            damaged.retain(|path| moved.iter().all(|(location, _)| *location != self.location(path)));
+        }
+        self.register(objects, said)?;
         self.passed(Step::Registered);
-        Ok(path)
+        Ok(())
+    }
+
+    /// Lets builds of this process have what was placed, before somebody settles it.
+    pub(crate) fn announce(&self, unsettled: &[Unsettled]) {
+        let objects = unsettled.iter().filter_map(|one| one.object.as_ref());
+        self.lock_placed().extend(objects.map(|object| (object.path.clone(), object.references.clone())));
+    }
+
+    /// Waits until none of the paths is only placed.
+    pub(crate) fn wait_until_settled(&self, paths: &BTreeSet<StorePath>) {
+        let mut placed = self.lock_placed();
+        while placed.keys().any(|path| paths.contains(path)) {
+            placed = self.settled.wait(placed).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// What [`closure`](Self::closure) gives, with what is placed and not settled.
+    pub(crate) fn closure_of_placed(
+        &self,
+        paths: &BTreeSet<StorePath>,
+    ) -> Result<BTreeSet<StorePath>, StoreError> {
+        let (mut closure, mut settled) = (BTreeSet::new(), BTreeSet::new());
+        let mut open: Vec<StorePath> = paths.iter().cloned().collect();
+        {
+            let placed = self.lock_placed();
+            while let Some(path) = open.pop() {
+                match placed.get(&path) {
+                    // Settled objects refer to settled ones.
+                    None => drop(settled.insert(path)),
+                    Some(references) if closure.insert(path) => open.extend(references.iter().cloned()),
+                    Some(_) => {}
+                }
+            }
+        }
+        closure.append(&mut self.closure(&settled)?);
+        Ok(closure)
+    }
+
+    pub(crate) fn lock_placed(&self) -> MutexGuard<'_, BTreeMap<StorePath, BTreeSet<StorePath>>> {
+        self.placed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What [`Database::register`] does, and adds to the second record.
-    pub(crate) fn register(
-        &self,
-        objects: &[Object],
-        realisations: &[Realisation],
-        derivations: &[(StorePath, Vec<u8>)],
-        earlier: Option<(&StorePath, &Derivation)>,
-    ) -> Result<(), StoreError> {
-        self.database.register(objects, realisations, derivations, earlier)?;
+    pub(crate) fn register(&self, objects: &[Object], said: &Said) -> Result<(), StoreError> {
+        self.database.register(objects, said)?;
         // What is missing there is built again if the database is ever lost: no reason to fail.
-        let _ = record::add(&self.folder, realisations, derivations);
+        let _ = record::add(&self.folder, &said.realisations, &said.derivations);
         Ok(())
     }
 
@@ -349,7 +439,7 @@ impl Store {
         self.damaged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Moves a tree into the place of `path`, whatever is there, and makes it durable.
+    /// Moves a tree into the place of `path`, whatever is there.
     pub(crate) fn move_in(&self, new: &New, path: &StorePath) -> Result<(), StoreError> {
         new.copied.fill_in(path)?;
         let location = self.location(path);
@@ -359,17 +449,33 @@ impl Store {
         rustix::fs::renameat_with(CWD, &new.guard.0, CWD, &location, flags)
             .map_err(|error| StoreError::io("move into place", &location)(error.into()))?;
         self.passed(Step::Moved);
-        // Only now: what makes the files durable makes their new name durable too, on file systems with one journal,
+        Ok(())
+    }
+
+    /// Makes objects durable that were moved into place, each with the number of its files.
+    pub(crate) fn make_durable(&self, moved: &[(PathBuf, u64)]) -> Result<(), StoreError> {
+        let folder = self.objects();
+        // Only now: what makes the files durable makes their new names durable too, on file systems with one journal,
         // and the folder's own flush finds nothing left to do.
-        object::flush(&location, new.copied.contents.files)
-            .map_err(StoreError::io("make durable", &location))?;
+        object::flush(&folder, moved).map_err(StoreError::io("make durable files in", &folder))?;
         self.passed(Step::Flushed);
-        let folder = self.folder.join("store");
         let synced = File::open(&folder).and_then(|folder| folder.sync_all());
         synced.map_err(StoreError::io("make durable", &folder))?;
         self.passed(Step::Named);
         Ok(())
     }
+}
+
+/// What was placed and is not valid yet, with what is to be said of it. Nobody else makes it while this is kept; dropped, it is
+/// garbage.
+#[derive(Debug, Default)]
+pub(crate) struct Unsettled {
+    /// Where it was moved, if it wasn't there, and the number of its files.
+    pub(crate) moved: Option<(PathBuf, u64)>,
+    /// Its row, if it has none.
+    pub(crate) object: Option<Object>,
+    pub(crate) said: Said,
+    pub(crate) locks: Vec<Lock>,
 }
 
 impl std::fmt::Debug for Store {

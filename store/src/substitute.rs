@@ -17,6 +17,7 @@ use crate::scan::{DigestText, Wanted};
 use crate::store::{New, Store, StoreError, digest_text};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use sx_derivation::{Derivation, Output, StorePath};
 
@@ -25,6 +26,8 @@ use sx_derivation::{Derivation, Output, StorePath};
 pub struct Copies {
     places: BTreeMap<StorePath, PathBuf>,
     texts: BTreeMap<DigestText, StorePath>,
+    /// The keys of `texts`.
+    known: Arc<BTreeSet<DigestText>>,
 }
 
 impl Copies {
@@ -56,6 +59,7 @@ impl Copies {
     }
 
     fn add(&mut self, path: StorePath, place: PathBuf) {
+        Arc::make_mut(&mut self.known).insert(digest_text(&path));
         self.texts.insert(digest_text(&path), path.clone());
         self.places.entry(path).or_insert(place);
     }
@@ -307,7 +311,7 @@ impl Store {
                 }
                 Visit::Leave(waiting) => {
                     let Waiting { new, path, references } = *waiting;
-                    self.commit(new, path.name(), references, &[], &[], None)?;
+                    self.commit(new, path.name(), references)?;
                 }
             }
         }
@@ -317,7 +321,7 @@ impl Store {
     fn copy_verified(&self, path: StorePath, copies: &Copies) -> Result<Waiting, TakeError> {
         let refused = |error| Err(TakeError::Copy(Box::new(error)));
         let Some(place) = copies.places.get(&path) else { return refused(CopyError::Missing(path)) };
-        let wanted = Wanted::of(&path, copies.texts.keys().copied());
+        let wanted = Wanted::of(&path, &copies.known);
         let new = match self.copy_in(place, &wanted, None) {
             Ok(new) => new,
             // That is this store's fault, not the copy's.

@@ -15,7 +15,7 @@ use crate::store::{Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use sx_derivation::{Derivation, Digest, StorePath};
 
 /// How closely to look.
@@ -201,7 +201,7 @@ impl Store {
             damage.push(Damage::Length { path: path.clone(), expected, found });
         }
         if depth == Depth::Contents {
-            let wanted = Wanted::of(path, []);
+            let wanted = Wanted::of(path, &Arc::default());
             let expected = row.tree.as_slice().try_into().map_or(Digest::of(b""), Digest::from_bytes);
             match object::read(&location, &wanted, None) {
                 Ok(contents) if contents.tree == expected => {}

@@ -110,6 +110,8 @@ fn limits_on_size_and_age_are_kept() {
     let older = |limit| Collection { older_than: Some(limit), mode: Mode::DryRun, ..Collection::default() };
     assert_eq!(collect(&store, older(SystemTime::now() - hour)).objects.len(), 0);
     assert_eq!(collect(&store, older(SystemTime::now() + hour)).objects.len(), 3);
+    // To a clock that was set back all are of the future, which is not long ago.
+    assert_eq!(collect(&store, older(SystemTime::UNIX_EPOCH)).objects.len(), 0);
     let limit = |bytes| Collection { max_freed_bytes: Some(bytes), ..Collection::default() };
     assert_eq!(collect(&store, limit(0)).objects.len(), 0);
     assert_eq!(collect(&store, limit(4)).objects.len(), 2);

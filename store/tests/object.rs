@@ -103,6 +103,19 @@ fn nesting_is_bounded_and_whatever_its_depth_a_tree_can_be_deleted() {
 }
 
 #[test]
+fn a_path_that_no_program_could_name_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let top = folder.path().join("long");
+    let mut path = top.clone();
+    while path.as_os_str().len() <= top.as_os_str().len() + object::MAX_PATH_BYTES {
+        path.push("d".repeat(200));
+    }
+    std::fs::create_dir_all(&path).unwrap();
+    let error = object::read(&top, &Wanted::default(), None).unwrap_err();
+    assert!(matches!(error, ObjectError::TooLong { length, .. } if length > object::MAX_PATH_BYTES));
+}
+
+#[test]
 fn a_filter_leaves_out_what_it_does_not_accept() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["kept", "left"] {

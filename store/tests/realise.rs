@@ -340,7 +340,7 @@ fn the_folder_of_a_failed_build_is_kept_when_asked_for() {
     let bad = fixture.failing("bad", &seed);
     fixture.failed_builds = FailedBuilds::Keep;
     fixture.realise(&bad).unwrap_err();
-    let kept = fixture.folder.path().join("sx/failed/bad-0/root/build/x");
+    let kept = fixture.folder.path().join("sx/failed/bad-0/build/x");
     assert!(kept.is_file());
     fixture.store.collect(&Default::default(), &AtomicBool::new(false)).unwrap();
     assert!(kept.is_file(), "no collector takes it");

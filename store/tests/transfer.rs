@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use sx_derivation::{Derivation, Digest, Output, StorePath};
 use sx_store::archive::{ArchiveError, Input, Nothing, dump, read, restore, write_string};
+use sx_store::database::Said;
 use sx_store::object;
 use sx_store::scan::Wanted;
 use sx_store::store::Store;
@@ -146,8 +147,12 @@ impl Stores {
             environment: Default::default(),
         };
         let path = derivation.path().unwrap();
-        let realised = [(path.clone(), "out".to_owned(), second.clone())];
-        self.from.database().register(&[], &realised, &[(path.clone(), derivation.encode())], None).unwrap();
+        let said = Said {
+            realisations: vec![(path.clone(), "out".to_owned(), second.clone())],
+            derivations: vec![(path.clone(), derivation.encode())],
+            ..Said::default()
+        };
+        self.from.database().register(&[], &said).unwrap();
         (first, second, path)
     }
 
@@ -182,11 +187,8 @@ fn a_closure_comes_over_and_its_realisations_if_they_are_trusted() {
     assert!(stores.to.database().derivation(&derivation).unwrap().is_some());
     assert!(stores.to.database().is_substituted(&derivation, "out").unwrap(), "a word isn't a build");
     // What this store knows itself stays.
-    stores
-        .to
-        .database()
-        .register(&[], &[(derivation.clone(), "out".into(), first.clone())], &[], None)
-        .unwrap();
+    let realisations = vec![(derivation.clone(), "out".into(), first.clone())];
+    stores.to.database().register(&[], &Said { realisations, ..Said::default() }).unwrap();
     let taken = stores.import(&bytes, Realisations::Trusted).unwrap();
     assert_eq!(taken.contradicted, [(derivation.clone(), "out".into(), second)]);
     assert_eq!(stores.to.database().realisation(&derivation, "out").unwrap(), Some(first));

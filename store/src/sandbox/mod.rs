@@ -5,7 +5,8 @@
 //! ```text
 //! /sx/store     its inputs, each mounted read-only; new entries may be made beside them
 //! /build        empty, writable, the working directory
-//! /tmp, /dev/shm  empty, writable
+//! /tmp          empty, writable
+//! /dev/shm      empty, writable, in memory
 //! /dev          null, zero, full, random, urandom, fd, stdin, stdout, stderr, shm
 //! /proc         its own processes
 //! /etc          passwd, group, hosts: one user `builder` (1000), one group (100), localhost
@@ -15,9 +16,9 @@
 //! It refuses to run without a user namespace of its own, also for root: a builder is never the host's root, and never
 //! the same user as files that the host's root owns. The way in:
 //!
-//! 1. `view` makes the folders on disk and lists the mounts, in the parent, where failing is cheap.
+//! 1. `view` makes the folders on disk and lists all else, in the parent, where failing is cheap.
 //! 2. `process` clones the sandbox's first process into new namespaces (user, mount, PID, network, IPC, UTS, cgroup),
-//!    which mounts, pivots, gives up its rights, and starts the builder as its child.
+//!    which mounts a root in memory, makes the view in it, gives up its rights, and starts the builder as its child.
 //! 3. When the builder ends, the first process ends, and the kernel kills whatever is left before the parent is told.
 
 mod process;
@@ -51,10 +52,12 @@ pub const SHELL_VARIABLE: &str = "binSh";
 /// What to run, and with what in view.
 #[derive(Clone, Debug)]
 pub struct Sandbox {
-    /// A folder that isn't there yet, for the builder's root; its parent is closed to other users.
+    /// A folder that isn't there yet, for the builder's files; its parent is closed to other users.
     pub folder: PathBuf,
-    /// Objects in view, and where they lie.
-    pub inputs: BTreeMap<StorePath, PathBuf>,
+    /// The folder that objects lie in.
+    pub objects: PathBuf,
+    /// Those in view.
+    pub inputs: BTreeSet<StorePath>,
     /// The program, a path in the builder's view.
     pub program: BString,
     /// Its arguments, without its own name.
@@ -205,7 +208,7 @@ impl Sandbox {
 
     /// Where what the builder sees as `/sx/store` lies for us.
     pub fn store(&self) -> PathBuf {
-        self.folder.join("root/sx/store")
+        self.folder.join("store")
     }
 }
 

@@ -8,18 +8,19 @@
 
 mod clocks;
 mod copies;
+mod root;
 
 use self::clocks::Clocks;
-use self::copies::{copy_reversed, open_originals};
-use super::reversed::Reversed;
+use self::copies::copy_reversed;
+use self::root::{change_root, leave_old_root, make_entry, open_sources, set_attributes};
 use super::usage::{INTERVAL, Watch};
-use super::view::{self, Mount, Outside};
+use super::view::{self, Outside, View};
 use super::{BUILD_FOLDER, BUILD_GROUP, BUILD_USER, Exit, Processors, Sandbox, SandboxError, Terminal};
 use bstr::BString;
 use libc::{c_char, c_int, c_long, c_ulong, pid_t};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal};
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -42,11 +43,11 @@ enum Stage {
     Tracing,
     HostName,
     Private,
-    Mount,
-    Pivot,
+    Root,
     Identity,
+    View,
     Copies,
-    Files,
+    Attributes,
     Limits,
     Rights,
     Terminal,
@@ -63,11 +64,11 @@ const STAGES: [(Stage, &str); 17] = [
     (Stage::Tracing, "trace the builder"),
     (Stage::HostName, "set the host name"),
     (Stage::Private, "make the mounts private"),
-    (Stage::Mount, "mount"),
-    (Stage::Pivot, "change the root"),
+    (Stage::Root, "change the root"),
     (Stage::Identity, "become the build user"),
+    (Stage::View, "make"),
     (Stage::Copies, "copy the inputs into memory"),
-    (Stage::Files, "write files into the working folder"),
+    (Stage::Attributes, "set the attributes of"),
     (Stage::Limits, "set the resource limits"),
     (Stage::Rights, "give up rights"),
     (Stage::Terminal, "take the terminal"),
@@ -79,9 +80,11 @@ const STAGES: [(Stage, &str); 17] = [
 
 /// Everything the child needs, made before the clone.
 struct Plan<'a> {
-    root: CString,
+    /// Of the sandbox, and where the root in memory is mounted.
+    folder: CString,
+    objects: CString,
     build_folder: CString,
-    mounts: Vec<Mount>,
+    view: View<'a>,
     program: CString,
     /// Null-terminated, pointing into `_strings`.
     arguments: Vec<*const c_char>,
@@ -96,9 +99,6 @@ struct Plan<'a> {
     stack: Vec<u8>,
     most_processes: Option<u64>,
     most_file_bytes: Option<u64>,
-    reversed: Option<Reversed>,
-    /// Their places in the builder's view, and what is in them.
-    files: Vec<(CString, &'a [u8])>,
     filter: Vec<libc::sock_filter>,
     go: RawFd,
     log: RawFd,
@@ -116,7 +116,7 @@ pub fn run(
     mut output: impl FnMut(&[u8]),
 ) -> Result<Exit, SandboxError> {
     let outside = view::outside();
-    let (mounts, reversed) = view::make(sandbox, outside)?;
+    let view = view::make(sandbox, outside)?;
     let conditions = &sandbox.conditions;
     let pipe =
         || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(|e| enter("make a pipe", e));
@@ -137,15 +137,11 @@ pub fn run(
         let rest = rest.iter().map(|text| text.as_ptr());
         first.map(|text| text.as_ptr()).into_iter().chain(rest).chain([null()]).collect()
     };
-    let files = sandbox.files.iter().map(|(name, text)| {
-        let place = c_string(&format!("{BUILD_FOLDER}/{name}").into())?;
-        Ok((place, text.as_slice()))
-    });
-    let files = files.collect::<Result<_, SandboxError>>()?;
     let plan = Plan {
-        root: view::c_string(&sandbox.folder.join("root")),
+        folder: view::c_string(&sandbox.folder),
+        objects: view::c_string(&sandbox.objects),
         build_folder: CString::new(BUILD_FOLDER).expect("the constant has no zero byte"),
-        mounts,
+        view,
         arguments: pointers(Some(&program), &arguments),
         environment: pointers(None, &variables),
         program,
@@ -160,8 +156,6 @@ pub fn run(
         // The first process is one of the build's user too; and one too many can be seen before it is refused more.
         most_processes: sandbox.limits.processes.map(|most| most.saturating_add(2)),
         most_file_bytes: sandbox.limits.disk_bytes,
-        reversed,
-        files,
         filter: super::seccomp::filter(),
         go: go_read.as_raw_fd(),
         log: log_write.as_raw_fd(),
@@ -302,12 +296,15 @@ fn read_status(sandbox: &Sandbox, plan: &Plan<'_>, status: OwnedFd) -> Result<Ex
         Some((Stage::Exited, _)) => Ok(Exit::Code(libc::WEXITSTATUS(detail))),
         Some((Stage::Tracing, _)) => Err(SandboxError::Tracing(source)),
         Some((Stage::Execute, _)) => Err(SandboxError::Execute { program: sandbox.program.clone(), source }),
-        Some((Stage::Mount, _)) => {
-            let mount = usize::try_from(detail).ok().and_then(|detail| plan.mounts.get(detail));
-            Err(SandboxError::Enter {
-                stage: mount.map_or("mount".into(), |mount| format!("mount {mount:?}")),
-                source,
-            })
+        Some((Stage::View, name)) => {
+            let entry = usize::try_from(detail).ok().and_then(|detail| plan.view.entries.get(detail));
+            let stage = entry.map_or_else(|| (*name).into(), |entry| format!("{name} {entry:?}"));
+            Err(SandboxError::Enter { stage, source })
+        }
+        Some((Stage::Attributes, name)) => {
+            let of = usize::try_from(detail).ok().and_then(|detail| plan.view.attributes.get(detail));
+            let stage = of.map_or_else(|| (*name).into(), |of| format!("{name} the mount {:?}", of.place));
+            Err(SandboxError::Enter { stage, source })
         }
         Some((_, name)) => Err(SandboxError::Enter { stage: (*name).into(), source }),
         None => Err(SandboxError::Enter { stage: format!("pass stage {stage}"), source }),
@@ -368,19 +365,26 @@ fn first_process(plan: &Plan<'_>) -> ! {
     let name = plan.host_name;
     // SAFETY: the name is as long as said.
     check(plan, Stage::HostName, 0, unsafe { libc::sethostname(name.as_ptr().cast(), name.len()) });
-    let originals = open_originals(plan);
-    mount_all(plan);
-    pivot(plan);
+    // All before this process becomes the build user, who can't walk to where the store lies.
+    let outside = open_sources(plan);
+    change_root(plan);
     if plan.becomes_other {
         become_build_user(plan);
     }
-    if let Some(reversed) = &plan.reversed {
-        // As the build user, whose the file system in memory is; it is all in view by now but the originals.
-        copy_reversed(plan, reversed, originals);
-        // SAFETY: ours, and not used any more.
-        unsafe { libc::close(originals) };
+    // Modes are given as they shall be.
+    // SAFETY: plain numbers.
+    unsafe { libc::umask(0) };
+    for (position, entry) in plan.view.entries.iter().enumerate() {
+        make_entry(plan, entry, &outside, position as c_int);
     }
-    write_files(plan);
+    if let Some(reversed) = &plan.view.reversed {
+        // As the build user, whose the file system in memory is.
+        copy_reversed(plan, reversed, outside.objects);
+    }
+    leave_old_root(plan, &outside);
+    for (position, attributes) in plan.view.attributes.iter().enumerate() {
+        check(plan, Stage::Attributes, position as c_int, set_attributes(attributes));
+    }
     set_limits(plan);
     give_up_rights(plan);
     if plan.takes_terminal {
@@ -470,53 +474,6 @@ fn bring_up_loopback(plan: &Plan<'_>) {
     unsafe { libc::close(socket) };
 }
 
-fn mount_all(plan: &Plan<'_>) {
-    let none = null::<c_char>();
-    let (root, private) = (c"/".as_ptr(), libc::MS_REC | libc::MS_PRIVATE);
-    // SAFETY: the strings end in a zero byte; null is allowed where it is given.
-    check(plan, Stage::Private, 0, unsafe { libc::mount(none, root, none, private, null()) });
-    for (position, mount) in plan.mounts.iter().enumerate() {
-        let result = match mount {
-            Mount::Bind { source, target } => {
-                // SAFETY: as above.
-                unsafe { libc::mount(source.as_ptr(), target.as_ptr(), none, libc::MS_BIND, null()) }.into()
-            }
-            Mount::Proc { target } => {
-                let flags = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
-                // Hides the first process, whose command line is sx's own.
-                let options = c"hidepid=invisible".as_ptr().cast();
-                // SAFETY: as above.
-                unsafe { libc::mount(c"proc".as_ptr(), target.as_ptr(), c"proc".as_ptr(), flags, options) }
-                    .into()
-            }
-            Mount::Memory { target, options } => {
-                let (kind, flags) = (c"tmpfs".as_ptr(), libc::MS_NOSUID | libc::MS_NODEV);
-                // SAFETY: as above.
-                unsafe { libc::mount(kind, target.as_ptr(), kind, flags, options.as_ptr().cast()) }.into()
-            }
-            Mount::Attributes { target, attributes } => set_attributes(target, *attributes),
-        };
-        check(plan, Stage::Mount, position as c_int, result);
-    }
-}
-
-fn set_attributes(target: &CStr, attributes: u64) -> c_long {
-    let change = libc::mount_attr { attr_set: attributes, attr_clr: 0, propagation: 0, userns_fd: 0 };
-    let (folder, size) = (libc::AT_FDCWD, size_of::<libc::mount_attr>());
-    // SAFETY: the structure is as long as said, the string ends in a zero byte.
-    unsafe { libc::syscall(libc::SYS_mount_setattr, folder, target.as_ptr(), 0, &raw const change, size) }
-}
-
-fn pivot(plan: &Plan<'_>) {
-    let here = c".".as_ptr();
-    // SAFETY: the string ends in a zero byte.
-    check(plan, Stage::Pivot, 0, unsafe { libc::chdir(plan.root.as_ptr()) });
-    // SAFETY: the new root is stacked on the old one, which is then taken away from under it.
-    check(plan, Stage::Pivot, 1, unsafe { libc::syscall(libc::SYS_pivot_root, here, here) });
-    // SAFETY: as above.
-    check(plan, Stage::Pivot, 2, unsafe { libc::umount2(here, libc::MNT_DETACH) });
-}
-
 fn become_build_user(plan: &Plan<'_>) {
     // SAFETY: plain numbers; system calls of this thread, the only one of this process.
     check(plan, Stage::Identity, 0, unsafe { libc::syscall(libc::SYS_setgroups, 0, null::<libc::gid_t>()) });
@@ -525,32 +482,6 @@ fn become_build_user(plan: &Plan<'_>) {
     check(plan, Stage::Identity, 1, unsafe { libc::syscall(libc::SYS_setresgid, group, group, group) });
     // SAFETY: as above.
     check(plan, Stage::Identity, 2, unsafe { libc::syscall(libc::SYS_setresuid, user, user, user) });
-}
-
-/// As the build user, who may change them.
-fn write_files(plan: &Plan<'_>) {
-    for (place, text) in &plan.files {
-        let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_CLOEXEC;
-        // SAFETY: the string ends in a zero byte.
-        let file = unsafe { libc::open(place.as_ptr(), flags, 0o644) };
-        if file < 0 && std::io::Error::last_os_error().raw_os_error() == Some(libc::EEXIST) {
-            // Of a failed build that somebody visits: as its builder left it.
-            continue;
-        }
-        check(plan, Stage::Files, 0, file);
-        // Whatever sx's own bits are.
-        // SAFETY: plain numbers.
-        check(plan, Stage::Files, 1, unsafe { libc::fchmod(file, 0o644) });
-        let mut rest = *text;
-        while !rest.is_empty() {
-            // SAFETY: as many bytes are read as said.
-            let written = unsafe { libc::write(file, rest.as_ptr().cast(), rest.len()) };
-            check(plan, Stage::Files, 2, written as c_long);
-            rest = rest.get(written as usize..).unwrap_or_default();
-        }
-        // SAFETY: ours, and not used any more.
-        unsafe { libc::close(file) };
-    }
 }
 
 fn set_limits(plan: &Plan<'_>) {

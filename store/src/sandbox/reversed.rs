@@ -12,11 +12,9 @@ use std::path::{Path, PathBuf};
 use sx_derivation::StorePath;
 use sx_derivation::store_path::STORE_FOLDER;
 
-/// What to make. All paths of originals are relative to `originals`, all others the builder's.
+/// What to make. All paths of originals are relative to the folder that they lie in, all others the builder's.
 #[derive(Debug)]
 pub(super) struct Reversed {
-    /// The folder that the originals lie in.
-    pub(super) originals: CString,
     /// The copies, each a mount.
     pub(super) objects: Vec<CString>,
     /// Folder by folder, each after the one that holds it.
@@ -43,14 +41,14 @@ pub(super) enum Kind {
     Link { target: CString },
 }
 
-/// Lists objects that are folders; `None` if there are none.
-pub(super) fn list(objects: &[(&StorePath, &Path)]) -> io::Result<Option<Reversed>> {
-    let Some(originals) = objects.first().and_then(|(_, location)| location.parent()) else {
+/// Lists objects that are folders in `originals`; `None` if there are none.
+pub(super) fn list(originals: &Path, objects: &[&StorePath]) -> io::Result<Option<Reversed>> {
+    if objects.is_empty() {
         return Ok(None);
-    };
+    }
     let mut folders = Vec::new();
-    for (path, location) in objects {
-        let mut open = vec![(location.to_path_buf(), PathBuf::from(path.to_string()))];
+    for path in objects {
+        let mut open = vec![(originals.join(path.base_name()), PathBuf::from(path.to_string()))];
         while let Some((original, place)) = open.pop() {
             let mut entries = Vec::new();
             for entry in fs::read_dir(&original)? {
@@ -72,7 +70,7 @@ pub(super) fn list(objects: &[(&StorePath, &Path)]) -> io::Result<Option<Reverse
             folders.push(Folder { place: c_string(&place), entries });
         }
     }
-    let objects = objects.iter().map(|(path, _)| c_string(Path::new(&path.to_string()))).collect();
+    let objects = objects.iter().map(|path| c_string(Path::new(&path.to_string()))).collect();
     debug_assert!(folders.iter().all(|folder| folder.place.as_bytes().starts_with(STORE_FOLDER.as_bytes())));
-    Ok(Some(Reversed { originals: c_string(originals), objects, folders }))
+    Ok(Some(Reversed { objects, folders }))
 }

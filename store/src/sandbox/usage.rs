@@ -5,6 +5,7 @@
 //! | memory | the resident memory of all its processes is summed, pages that they share counted for each; 20 looks a second |
 //! | processes | the kernel refuses two more to the build's user (`RLIMIT_NPROC`, counted in each user namespace); one more ends it |
 //! | disk | the blocks of its folder are summed, at most a twentieth of the time; one file of more ends its writer |
+//! | `/dev/shm` | its file system has the smaller of the limits on memory and disk: more is an error of whoever writes |
 //!
 //! Whoever allocates quickly gets a little beyond a limit before he is ended. Linux 5.14 counts processes of a namespace by
 //! themselves; older kernels count all of the user.

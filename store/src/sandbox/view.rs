@@ -1,15 +1,25 @@
-//! The folders of a sandbox on disk, and the mounts that make them the builder's view.
+//! What makes a builder's view: the folders of a sandbox on disk, made here, and a list of [`Entry`]s that the sandbox's first
+//! process makes on a root in memory, so that a build costs the disk no more files than it may write to.
+//!
+//! ```text
+//! FOLDER/build, tmp, store    on disk: the builder's /build, /tmp and /sx/store
+//! ```
 
 use super::reversed::{self, Reversed};
-use super::{BUILD_GROUP, BUILD_USER, Folders, SHELL_VARIABLE, Sandbox, SandboxError, WorkingFiles};
+use super::{
+    BUILD_FOLDER, BUILD_GROUP, BUILD_USER, Folders, SHELL_VARIABLE, Sandbox, SandboxError, WorkingFiles,
+};
 use crate::store::make_folder;
 use bstr::BStr;
-use std::ffi::{CString, OsStr};
-use std::fs::{FileType, Permissions};
+use std::borrow::Cow;
+use std::ffi::CString;
+use std::fs::FileType;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{PermissionsExt, chown, symlink};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::chown;
+use std::path::Path;
 use std::sync::OnceLock;
+use sx_derivation::StorePath;
+use sx_derivation::store_path::STORE_FOLDER;
 
 /// Who the builder is outside its user namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,17 +30,76 @@ pub(super) struct Outside {
     pub(super) is_other: bool,
 }
 
-/// One mount on the way in, done in order.
+/// Something in the view, made as the build user with the view's root as root, in order. What is there of a kept build stays.
 #[derive(Debug)]
-pub(super) enum Mount {
-    /// What lies at `source` appears at `target` too.
-    Bind { source: CString, target: CString },
+pub(super) enum Entry<'a> {
+    Folder {
+        place: CString,
+        mode: u32,
+    },
+    File {
+        place: CString,
+        mode: u32,
+        text: Cow<'a, [u8]>,
+    },
+    Link {
+        place: CString,
+        target: CString,
+    },
+    /// One more name of an empty file.
+    Name {
+        place: CString,
+        file: CString,
+    },
+    /// What lies in a folder outside appears at `place` too.
+    Bind {
+        folder: Source,
+        name: CString,
+        place: CString,
+    },
     /// The builder's own processes.
-    Proc { target: CString },
+    Proc {
+        place: CString,
+    },
     /// An empty folder in memory.
-    Memory { target: CString, options: CString },
-    /// The mount at `target` gets `MOUNT_ATTR_*` attributes.
-    Attributes { target: CString, attributes: u64 },
+    Memory {
+        place: CString,
+        options: CString,
+    },
+}
+
+/// Folders that are opened while their paths lead there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The host's root.
+    Host,
+    /// [`Sandbox::folder`].
+    Sandbox,
+    /// [`Sandbox::objects`].
+    Objects,
+    /// The view's own root.
+    View,
+}
+
+/// What a mount may be used for, set when all are there.
+#[derive(Debug)]
+pub(super) struct Attributes {
+    pub(super) place: CString,
+    /// `MOUNT_ATTR_*`.
+    pub(super) set: u64,
+    pub(super) clear: u64,
+    /// For all mounts below it too.
+    pub(super) recursive: bool,
+}
+
+/// All that the first process needs to make the view.
+#[derive(Debug)]
+pub(super) struct View<'a> {
+    pub(super) entries: Vec<Entry<'a>>,
+    pub(super) attributes: Vec<Attributes>,
+    pub(super) reversed: Option<Reversed>,
+    /// Of the file system that the view's root is.
+    pub(super) options: CString,
 }
 
 /// The user that builders of the host's root run as: nobody else's, outside the ranges that Debian hands out.
@@ -39,14 +108,26 @@ const BUILD_USER_OF_ROOT: u32 = 0x5358_0000;
 /// `nobody`, for when we are root of a container that has only the usual 65,536 users.
 const NOBODY: u32 = 65534;
 
-const WRITABLE: [(&str, u32); 4] =
-    [("build", 0o700), ("tmp", 0o1777), ("dev/shm", 0o1777), ("sx/store", 0o755)];
+/// Folders on disk, where the builder sees them, and their modes.
+const ON_DISK: [(&str, &str, u32); 3] =
+    [("build", BUILD_FOLDER, 0o700), ("tmp", "/tmp", 0o1777), ("store", STORE_FOLDER, 0o755)];
+const FOLDERS: [(&str, u32); 8] = [
+    (BUILD_FOLDER, 0o700),
+    ("/dev", 0o755),
+    (SHARED_MEMORY, 0o1777),
+    ("/etc", 0o755),
+    ("/proc", 0o755),
+    ("/sx", 0o755),
+    (STORE_FOLDER, 0o755),
+    ("/tmp", 0o1777),
+];
+const SHARED_MEMORY: &str = "/dev/shm";
 const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
 const LINKS: [(&str, &str); 4] = [
-    ("dev/fd", "/proc/self/fd"),
-    ("dev/stdin", "/proc/self/fd/0"),
-    ("dev/stdout", "/proc/self/fd/1"),
-    ("dev/stderr", "/proc/self/fd/2"),
+    ("/dev/fd", "/proc/self/fd"),
+    ("/dev/stdin", "/proc/self/fd/0"),
+    ("/dev/stdout", "/proc/self/fd/1"),
+    ("/dev/stderr", "/proc/self/fd/2"),
 ];
 
 /// Chooses who the builder is outside.
@@ -80,134 +161,131 @@ fn is_mapped(kind: &str, id: u32) -> bool {
     })
 }
 
-/// Makes the folders below [`Sandbox::folder`]. Lists the mounts, and what is copied into them.
-pub(super) fn make(
-    sandbox: &Sandbox,
-    outside: Outside,
-) -> Result<(Vec<Mount>, Option<Reversed>), SandboxError> {
+/// Makes the folders below [`Sandbox::folder`], and lists all else.
+pub(super) fn make(sandbox: &Sandbox, outside: Outside) -> Result<View<'_>, SandboxError> {
     let folders = sandbox.visit.as_ref().map_or(Folders::New, |visit| visit.folders);
-    let view = View { root: sandbox.folder.join("root"), outside, folders };
-    view.folder(&sandbox.folder, 0o755)?;
-    for folder in ["", "build", "tmp", "dev", "dev/shm", "proc", "etc", "sx", "sx/store"] {
-        let mode = WRITABLE.iter().find(|(name, _)| *name == folder).map_or(0o755, |(_, mode)| *mode);
-        view.folder(&view.root.join(folder), mode)?;
+    folder(&sandbox.folder, 0o755, folders)?;
+    for (name, _, mode) in ON_DISK {
+        let path = sandbox.folder.join(name);
+        folder(&path, mode, folders)?;
+        if outside.is_other {
+            let handed = chown(&path, Some(outside.user), Some(outside.group));
+            handed.map_err(failed("hand over", &path))?;
+        }
     }
+    let mut entries: Vec<Entry<'_>> =
+        FOLDERS.map(|(place, mode)| Entry::Folder { place: text(place), mode }).into();
     let user = format!("builder:x:{BUILD_USER}:{BUILD_GROUP}:sx builder:/build:/noshell\n");
-    view.file("etc/passwd", user)?;
-    view.file("etc/group", format!("builders:x:{BUILD_GROUP}:\n"))?;
-    view.file("etc/hosts", "127.0.0.1 localhost\n::1 localhost\n")?;
+    entries.push(file("/etc/passwd", 0o444, user.into_bytes()));
+    entries.push(file("/etc/group", 0o444, format!("builders:x:{BUILD_GROUP}:\n").into_bytes()));
+    entries.push(file("/etc/hosts", 0o444, &b"127.0.0.1 localhost\n::1 localhost\n"[..]));
     if let Some(visit) = &sandbox.visit {
-        view.file("etc/profile", &visit.profile)?;
+        entries.push(file("/etc/profile", 0o444, &visit.profile[..]));
     }
-    for (link, target) in LINKS {
-        view.link(&view.root.join(link), Path::new(target))?;
-    }
-
     if let Some(shell) = sandbox.environment.get(BStr::new(SHELL_VARIABLE)) {
-        view.folder(&view.root.join("bin"), 0o755)?;
-        view.link(&view.root.join("bin/sh"), Path::new(OsStr::from_bytes(shell)))?;
+        entries.push(Entry::Folder { place: text("/bin"), mode: 0o755 });
+        let target = CString::new(shell.to_vec()).map_err(|_| SandboxError::ZeroByte(shell.clone()))?;
+        entries.push(Entry::Link { place: text("/bin/sh"), target });
     }
-
-    // The root itself, so that it can be pivoted to and made read-only under the writable folders.
-    let mut mounts = vec![bind(&view.root, &view.root)];
-    for (folder, mode) in WRITABLE {
-        let path = view.root.join(folder);
-        view.hand_over(&path)?;
-        let in_memory = sandbox.conditions.working_files == WorkingFiles::InMemory && folder != "sx/store";
-        mounts.extend([
-            if in_memory { memory(&path, mode) } else { bind(&path, &path) },
-            attributes(&path, libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV),
-        ]);
-    }
+    entries.extend(LINKS.map(|(place, target)| Entry::Link { place: text(place), target: text(target) }));
     for device in DEVICES {
-        let target = view.root.join("dev").join(device);
-        view.empty_file(&target)?;
-        mounts.push(bind(&Path::new("/dev").join(device), &target));
-        let limits = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NOEXEC;
-        mounts.push(attributes(&target, limits));
+        let place = format!("/dev/{device}");
+        entries.push(file(&place, 0o444, &b""[..]));
+        let name = text(format!("dev/{device}"));
+        entries.push(Entry::Bind { folder: Source::Host, name, place: text(place) });
     }
-    let mut copied = Vec::new();
-    for (path, location) in &sandbox.inputs {
-        let target = sandbox.output(path);
-        let is_mounted = view.mount_point(location, &target)?;
-        if is_mounted && sandbox.conditions.reversed.contains(path) && location.is_dir() {
-            mounts.push(memory(&target, 0o755));
-            copied.push((path, location.as_path()));
-        } else if is_mounted {
-            mounts.push(bind(location, &target));
-            let limits = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
-            mounts.push(attributes(&target, limits));
-        }
-    }
-    mounts.push(Mount::Proc { target: c_string(&view.root.join("proc")) });
-    let limits = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
-    mounts.push(attributes(&view.root, limits));
-    Ok((mounts, reversed::list(&copied).map_err(failed("list the inputs in", &sandbox.folder))?))
-}
-
-struct View {
-    root: PathBuf,
-    outside: Outside,
-    folders: Folders,
-}
-
-impl View {
-    fn folder(&self, path: &Path, mode: u32) -> Result<(), SandboxError> {
-        self.unless_kept(make_folder(path, mode)).map_err(failed("make the folder", path))
-    }
-
-    /// What is there of an earlier time will do.
-    fn unless_kept(&self, made: std::io::Result<()>) -> std::io::Result<()> {
-        match made {
-            Err(error)
-                if error.kind() == std::io::ErrorKind::AlreadyExists && self.folders == Folders::Kept =>
-            {
-                Ok(())
-            }
-            made => made,
-        }
-    }
-
-    fn file(&self, path: &str, text: impl AsRef<[u8]>) -> Result<(), SandboxError> {
-        let path = self.root.join(path);
-        if self.folders == Folders::Kept && path.exists() {
-            std::fs::remove_file(&path).map_err(failed("replace", &path))?;
-        }
-        std::fs::write(&path, text).map_err(failed("write", &path))?;
-        // The same whether the builder owns it or not.
-        std::fs::set_permissions(&path, Permissions::from_mode(0o444)).map_err(failed("close", &path))
-    }
-
-    fn empty_file(&self, path: &Path) -> Result<(), SandboxError> {
-        self.unless_kept(std::fs::File::create_new(path).map(drop)).map_err(failed("make", path))
-    }
-
-    fn link(&self, path: &Path, target: &Path) -> Result<(), SandboxError> {
-        self.unless_kept(symlink(target, path)).map_err(failed("make the link", path))
-    }
-
-    fn hand_over(&self, path: &Path) -> Result<(), SandboxError> {
-        if !self.outside.is_other {
-            return Ok(());
-        }
-        chown(path, Some(self.outside.user), Some(self.outside.group)).map_err(failed("hand over", path))
-    }
-
-    /// Makes what the object at `location` can be mounted on. A link can't be: it is made anew, and that is all.
-    fn mount_point(&self, location: &Path, target: &Path) -> Result<bool, SandboxError> {
-        let kind: FileType =
-            std::fs::symlink_metadata(location).map_err(failed("find the input", location))?.file_type();
-        if kind.is_symlink() {
-            let points_to = std::fs::read_link(location).map_err(failed("read", location))?;
-            self.link(target, &points_to)?;
-            return Ok(false);
-        }
-        if kind.is_dir() {
-            self.folder(target, 0o555)?
+    // A mount of its own, since the root will be read-only.
+    let name = text(SHARED_MEMORY.trim_start_matches('/'));
+    entries.push(Entry::Bind { folder: Source::View, name, place: text(SHARED_MEMORY) });
+    entries.push(Entry::Proc { place: text("/proc") });
+    for (name, place, mode) in ON_DISK {
+        let in_memory = sandbox.conditions.working_files == WorkingFiles::InMemory && place != STORE_FOLDER;
+        entries.push(if in_memory {
+            memory(place, mode)
         } else {
-            self.empty_file(target)?
+            Entry::Bind { folder: Source::Sandbox, name: text(name), place: text(place) }
+        });
+    }
+    let copied = list_inputs(sandbox, &mut entries)?;
+    for (name, text) in &sandbox.files {
+        entries.push(file(&format!("{BUILD_FOLDER}/{name}"), 0o644, &text[..]));
+    }
+    let reversed = reversed::list(&sandbox.objects, &copied);
+    Ok(View {
+        entries,
+        attributes: list_attributes(),
+        reversed: reversed.map_err(failed("list the inputs in", &sandbox.objects))?,
+        options: options(
+            0o755,
+            sandbox.limits.memory_bytes.into_iter().chain(sandbox.limits.disk_bytes).min(),
+        ),
+    })
+}
+
+/// Lists the inputs. Gives those of which copies are to be made.
+fn list_inputs<'a>(
+    sandbox: &'a Sandbox,
+    entries: &mut Vec<Entry<'_>>,
+) -> Result<Vec<&'a StorePath>, SandboxError> {
+    let (mut mounts, mut copied, mut first_file) = (Vec::new(), Vec::new(), None);
+    for path in &sandbox.inputs {
+        let name = path.base_name();
+        let location = sandbox.objects.join(&name);
+        let found = std::fs::symlink_metadata(&location).map_err(failed("find the input", &location))?;
+        let (kind, place) = (found.file_type(), text(path.to_string()));
+        if kind.is_symlink() {
+            // It can't be mounted on: it is made anew, and that is all.
+            let target = std::fs::read_link(&location).map_err(failed("read", &location))?;
+            entries.push(Entry::Link { place, target: c_string(&target) });
+            continue;
         }
-        Ok(true)
+        entries.push(mount_point(kind, &place, &mut first_file));
+        if kind.is_dir() && sandbox.conditions.reversed.contains(path) {
+            mounts.push(memory(&path.to_string(), 0o755));
+            copied.push(path);
+        } else {
+            mounts.push(Entry::Bind { folder: Source::Objects, name: text(name), place });
+        }
+    }
+    // When all are there, since a file that is covered gets no more names.
+    entries.append(&mut mounts);
+    Ok(copied)
+}
+
+/// What an input can be mounted on. For files a name of the first one's will do, which costs the disk less than another file.
+fn mount_point(kind: FileType, place: &CString, first_file: &mut Option<CString>) -> Entry<'static> {
+    let place = place.clone();
+    if kind.is_dir() {
+        return Entry::Folder { place, mode: 0o555 };
+    }
+    match first_file {
+        Some(file) => Entry::Name { place, file: file.clone() },
+        None => {
+            *first_file = Some(place.clone());
+            Entry::File { place, mode: 0o444, text: Cow::Borrowed(b"") }
+        }
+    }
+}
+
+/// Nothing is writable but what is named.
+fn list_attributes() -> Vec<Attributes> {
+    let (read_only, limits) = (libc::MOUNT_ATTR_RDONLY, libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV);
+    let of = |place: &str, set, clear| Attributes { place: text(place), set, clear, recursive: false };
+    let mut attributes = vec![
+        Attributes { recursive: true, ..of("/", read_only | libc::MOUNT_ATTR_NOSUID, 0) },
+        Attributes { recursive: true, ..of(STORE_FOLDER, limits, 0) },
+        of("/proc", 0, read_only),
+        of(SHARED_MEMORY, limits, read_only),
+    ];
+    attributes.extend(ON_DISK.map(|(_, place, _)| of(place, limits, read_only)));
+    attributes
+}
+
+fn folder(path: &Path, mode: u32, folders: Folders) -> Result<(), SandboxError> {
+    match make_folder(path, mode) {
+        // What is there of an earlier time will do.
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && folders == Folders::Kept => Ok(()),
+        made => made.map_err(failed("make the folder", path)),
     }
 }
 
@@ -215,19 +293,22 @@ fn failed(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> S
     move |source| SandboxError::Prepare { action, path: path.into(), source }
 }
 
-fn bind(source: &Path, target: &Path) -> Mount {
-    Mount::Bind { source: c_string(source), target: c_string(target) }
+fn file<'a>(place: &str, mode: u32, bytes: impl Into<Cow<'a, [u8]>>) -> Entry<'a> {
+    Entry::File { place: text(place), mode, text: bytes.into() }
 }
 
-/// In the builder's user namespace, so these are its own numbers.
-fn memory(target: &Path, mode: u32) -> Mount {
-    let options = format!("mode={mode:o},uid={BUILD_USER},gid={BUILD_GROUP}");
-    let options = CString::new(options).expect("numbers have no zero byte");
-    Mount::Memory { target: c_string(target), options }
+fn memory<'a>(place: &str, mode: u32) -> Entry<'a> {
+    Entry::Memory { place: text(place), options: options(mode, None) }
 }
 
-fn attributes(target: &Path, attributes: u64) -> Mount {
-    Mount::Attributes { target: c_string(target), attributes }
+/// Of a file system in memory, in the builder's user namespace: these are its own numbers.
+fn options(mode: u32, most_bytes: Option<u64>) -> CString {
+    let size = most_bytes.map(|bytes| format!(",size={bytes}")).unwrap_or_default();
+    text(format!("mode={mode:o},uid={BUILD_USER},gid={BUILD_GROUP}{size}"))
+}
+
+fn text(text: impl Into<Vec<u8>>) -> CString {
+    CString::new(text).expect("names and numbers of ours have no zero byte")
 }
 
 pub(super) fn c_string(path: &Path) -> CString {

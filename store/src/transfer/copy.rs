@@ -4,6 +4,7 @@ use super::import::ImportError;
 use super::{Progress, Realisations, Sayings, Taken};
 use crate::scan::Wanted;
 use crate::store::{Store, StoreError};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use sx_derivation::StorePath;
 
@@ -50,13 +51,13 @@ impl Store {
                 continue;
             }
             let object = self.database().object(path).map_err(StoreError::from)?.ok_or_else(missing)?;
-            let wanted = Wanted::of(path, []);
+            let wanted = Wanted::of(path, &Arc::default());
             let new = to.copy_in(&self.location(path), &wanted, None)?;
             let found = new.contents().store_path(path.name(), &object.references)?;
             if found != *path {
                 return Err(ImportError::Contents { path: path.clone(), found });
             }
-            to.commit(new, path.name(), object.references, &[], &[], None)?;
+            to.commit(new, path.name(), object.references)?;
             progress(Progress { path, size_bytes: object.size_bytes });
             taken.new.push(path.clone());
         }

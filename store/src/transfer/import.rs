@@ -7,6 +7,7 @@ use crate::store::{RemoveOnDrop, Store, StoreError};
 use bstr::{BString, ByteSlice};
 use std::collections::BTreeSet;
 use std::io::Read;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use sx_derivation::derivation::DecodeError;
 use sx_derivation::store_path::{StorePathError, check_name};
@@ -173,14 +174,14 @@ impl Store {
         let guard = RemoveOnDrop(self.new_place()?);
         archive::restore(input, &guard.0)
             .map_err(|source| ImportError::Object { path: path.clone(), source })?;
-        let wanted = Wanted::of(path, []);
+        let wanted = Wanted::of(path, &Arc::default());
         let new = self.take_in(guard, &wanted)?;
         let found = new.contents().store_path(path.name(), &references)?;
         if found != *path {
             return Err(ImportError::Contents { path: path.clone(), found });
         }
         let size_bytes = new.contents().size_bytes;
-        self.commit(new, path.name(), references, &[], &[], None)?;
+        self.commit(new, path.name(), references)?;
         Ok((size_bytes, true))
     }
 }

@@ -6,7 +6,7 @@ use crate::failure::{Failure, Kind};
 use crate::session::Session;
 use crate::temporary::Temporary;
 use bstr::{BString, ByteSlice};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use sx_derivation::StorePath;
 use sx_derivation::store_path::STORE_FOLDER;
 use sx_store::site::Site;
@@ -18,10 +18,7 @@ const PLACES: [&str; 2] = ["bin/bash", "bin/sh"];
 pub fn choose(session: &Session, arguments: &Arguments, site: &mut Site) -> Result<BString, Failure> {
     if let Some(wanted) = &arguments.shell {
         let path = named(session, arguments, wanted)?;
-        for path in session.store().closure([&path])? {
-            let location = session.store().location(&path);
-            site.sandbox.inputs.insert(path, location);
-        }
+        site.sandbox.inputs.extend(session.store().closure([&path])?);
         return in_object(site, &path).ok_or_else(|| {
             Failure::new(Kind::Usage, format!("`{path}` has no shell: neither {}", PLACES.join(" nor ")))
         });
@@ -79,7 +76,8 @@ fn is_there(site: &Site, file: &BString) -> bool {
         let below = file.to_path().ok()?.strip_prefix(STORE_FOLDER).ok()?;
         let mut parts = below.components();
         let object = StorePath::parse_base_name(parts.next()?.as_os_str().to_str()?).ok()?;
-        let location: PathBuf = site.sandbox.inputs.get(&object)?.join(parts.as_path());
+        let object = site.sandbox.inputs.get(&object)?;
+        let location = site.sandbox.objects.join(object.base_name()).join(parts.as_path());
         std::fs::symlink_metadata(location).ok()
     };
     find().is_some()

@@ -3,23 +3,13 @@
 
 #![expect(unsafe_code, reason = "the calls between clone and exec have no safe wrapper")]
 
-use super::{Plan, Stage, check, set_attributes};
+use super::{Plan, Stage, check};
 use crate::object::MODIFICATION_TIME;
 use crate::sandbox::reversed::{Entry, Kind, Reversed};
 use libc::c_long;
 use std::ffi::CStr;
 use std::os::fd::RawFd;
 use std::ptr::null_mut;
-
-/// Opens the folder of the originals while its path leads there; -1 if there are none.
-pub(super) fn open_originals(plan: &Plan<'_>) -> RawFd {
-    let Some(reversed) = &plan.reversed else { return -1 };
-    let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC;
-    // SAFETY: the string ends in a zero byte.
-    let folder = unsafe { libc::open(reversed.originals.as_ptr(), flags) };
-    check(plan, Stage::Copies, 0, folder);
-    folder
-}
 
 pub(super) fn copy_reversed(plan: &Plan<'_>, reversed: &Reversed, originals: RawFd) {
     // SAFETY: plain numbers.
@@ -38,10 +28,6 @@ pub(super) fn copy_reversed(plan: &Plan<'_>, reversed: &Reversed, originals: Raw
         // SAFETY: the string ends in a zero byte.
         check(plan, Stage::Copies, 1, unsafe { libc::chmod(folder.place.as_ptr(), 0o555) });
         set_times(plan, libc::AT_FDCWD, &folder.place);
-    }
-    let limits = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
-    for object in &reversed.objects {
-        check(plan, Stage::Copies, 2, set_attributes(object, limits));
     }
 }
 
