@@ -1,6 +1,8 @@
 //! What a builder sees and what it can't do, tried by a builder: `sandbox/probe.c`, compiled by the bootstrap's own TinyCC.
 
 use crate::harness::{Test, lasting_folder, output, repository, source_folder, sx};
+use crate::terminal::Terminal;
+use rustix::process::{Signal, kill_process};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -24,6 +26,10 @@ pub fn tests() -> Vec<Test> {
         test("sandbox::a_link_to_outside_stays_a_link", a_link_to_outside_stays_a_link),
         test("sandbox::misbehaviour_ends_with_a_clear_error", misbehaviour_ends_with_a_clear_error),
         test("sandbox::who_goes_beyond_a_limit_is_stopped", who_goes_beyond_a_limit_is_stopped),
+        test(
+            "sandbox::a_terminal_shows_what_runs_and_what_it_says",
+            a_terminal_shows_what_runs_and_what_it_says,
+        ),
     ]
 }
 
@@ -123,6 +129,7 @@ fn misbehaviour_ends_with_a_clear_error() -> Result<(), String> {
         ("fifo", None),
         ("stranger", None),
         ("loops", Some("--timeout=1")),
+        ("speaks", Some("--max-silent-time=1")),
     ] {
         let found = realise(word)?.args(option).output().map_err(|error| error.to_string())?;
         let error = String::from_utf8_lossy(&found.stderr);
@@ -133,6 +140,25 @@ fn misbehaviour_ends_with_a_clear_error() -> Result<(), String> {
         report += &format!("{word}: exit {:?}, prints {:?}\n{error}\n\n", found.status.code(), found.stdout);
     }
     insta::assert_snapshot!("misbehaviour", report);
+    Ok(())
+}
+
+fn a_terminal_shows_what_runs_and_what_it_says() -> Result<(), String> {
+    // So that nothing else is left to build.
+    output(&mut realise("probe")?)?;
+    let mut builder = Terminal::open(realise("speaks")?)?;
+    builder.see("probe-speaks")?;
+    builder.see("half way")?;
+    builder.see("0/1 realised, 1 running")?;
+    let mut waiter = Terminal::open(realise("speaks")?)?;
+    waiter.see("is being built by another process")?;
+    waiter.see("0/1 realised, 0 running, 1 waited for")?;
+    for mut terminal in [waiter, builder] {
+        kill_process(terminal.process()?, Signal::INT).map_err(|error| error.to_string())?;
+        terminal.see("interrupted")?;
+        let end = terminal.wait();
+        assert!(end.as_ref().is_err_and(|end| end.contains("130")), "{end:?}");
+    }
     Ok(())
 }
 

@@ -35,6 +35,11 @@ pub fn tests() -> Vec<Test> {
             &["root", "mkfs.ext4", "e2fsck", "mount", "umount", "truncate"],
             a_disk_that_fails_loses_nothing_acknowledged,
         ),
+        test(
+            "store::names_of_any_bytes_come_to_a_store_on_another_disk",
+            &["unshare", "mount"],
+            names_of_any_bytes_come_to_a_store_on_another_disk,
+        ),
         test("store::a_read_only_disk_is_told", &["unshare", "mount"], a_read_only_disk_is_told),
         test(
             "store::what_was_acknowledged_outlives_a_power_cut",
@@ -341,6 +346,29 @@ fn a_disk_that_fails_loses_nothing_acknowledged() -> Result<(), String> {
     );
     let told = with_mounts(&script)?;
     assert!(told.contains("I/O error\nwhole") || told.contains("Input/output error\nwhole"), "{told}");
+    Ok(())
+}
+
+fn names_of_any_bytes_come_to_a_store_on_another_disk() -> Result<(), String> {
+    let script = r#"
+        sx=$1; cd "$2"; export SX_STORE=$2/sx XDG_CONFIG_HOME=$2
+        mkdir tree other; touch flake.nix; mount -t tmpfs none other
+        name=$(printf 'b\377'); echo text > "tree/$name"; ln -s "$name" tree/link
+        path=$("$sx" eval --raw -E '"${./tree}"')
+        "$sx" -q store copy "$path" --to "$2/other/sx" >/dev/null
+        for store in "$2/sx" "$2/other/sx"; do
+            export SX_STORE=$store
+            "$sx" -q store verify --contents
+            "$sx" store dump "$path" | "$sx" store restore "$2/other/restored"
+            [ "$(cat "other/restored/$name")" = text ]; [ "$(cat other/restored/link)" = text ]
+            rm -rf other/restored
+            "$sx" -q gc
+        done
+        long=$(printf '%0300d' 0)
+        "$sx" eval --raw -E "builtins.toFile \"$long\" \"\"" 2>&1 || echo "$?"
+        rm -rf tree"#;
+    let told = confined(script)?;
+    assert!(told.contains("at most 190 characters") && told.ends_with('3'), "{told}");
     Ok(())
 }
 

@@ -35,6 +35,7 @@ let
     "link-out"
     "loops"
     "nothing"
+    "speaks"
     "stranger"
     "view"
   ];

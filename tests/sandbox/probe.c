@@ -246,6 +246,7 @@ int main(int argc, char **argv)
     if (strcmp(what, "does") == 0) return does(argv + 3);
     if (strcmp(what, "fails") == 0) { printf("first line\nlast words\n"); return 7; }
     if (strcmp(what, "loops") == 0) for (;;) ;
+    if (strcmp(what, "speaks") == 0) { write(1, "half way\n", 9); for (;;) __syscall(SYS_pause); }
     if (strcmp(what, "floods") == 0) for (;;) printf("more and more and more and more and more and more\n");
     if (strcmp(what, "fifo") == 0) return __syscall(SYS_mknod, path, 010644L, 0L) < 0;
     if (strcmp(what, "stranger") == 0) {
