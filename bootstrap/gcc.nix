@@ -178,6 +178,25 @@ let
 
   pass2 = toolchain gcc-14-pass1;
   pass3 = toolchain pass2.gcc;
+
+  # Go, as GCC has it: what Go's own compiler is built with.
+  gccgo = step {
+    name = "gccgo-14.2.0";
+    source = sources.gcc-14.source;
+    script = ./gccgo/build.sh;
+    tools = [ pass2.gcc pass2.binutils ] ++ userland;
+    variables = {
+      inherit (pass2) musl binutils;
+      gmp = sources.gmp.source;
+      mpfr = sources.mpfr.source;
+      mpc = sources.mpc.source;
+      tooldir = ./tooldir.sh;
+      linux = ./gccgo/linux.h;
+      CC = "gcc";
+      CXX = "g++";
+      CFLAGS = "-O1";
+    };
+  };
 in
 {
   inherit binutils-pass1 gcc-3-pass1 musl-pass1 gcc-3-pass2 gcc-10 musl-pass2 gcc-14-pass1;
@@ -190,4 +209,5 @@ in
 
   # What packages are built with.
   inherit (pass2) musl binutils gcc;
+  inherit gccgo;
 }

@@ -9,7 +9,8 @@
 }:
 rec {
   archive = fetch {
-    name = debian.file;
+    # Debian's versions may have a `~`, which a store path's name has not.
+    name = builtins.replaceStrings [ "~" ] [ "-" ] debian.file;
     inherit urls hash debian;
   };
   source = derivation {

@@ -82,6 +82,8 @@ let
       buildProgram = import ./lib/build-program.nix { inherit bootstrap; };
       buildRustPackage = import ./lib/build-rust-package.nix { inherit bootstrap; inherit (self) rust; };
       fetchCrate = import ./lib/fetch-crate.nix { inherit bootstrap; };
+      buildGoPackage = import ./lib/build-go-package.nix { inherit bootstrap; inherit (self) go stdenv; };
+      goModules = import ./lib/go-modules.nix { inherit (self) fetchSource; };
 
       # Images that aren't one package; a flake offers it as `lib.image`.
       image = import ./lib/image.nix;
