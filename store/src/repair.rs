@@ -65,8 +65,8 @@ impl Store {
             .filter(is_there)
             .map(|((derivation, output), object)| (derivation, output, object))
             .collect();
-        let is_known =
-            |(path, _): &(StorePath, Vec<u8>)| realisations.iter().any(|(derivation, ..)| derivation == path);
+        let realised: BTreeSet<&StorePath> = realisations.iter().map(|(derivation, ..)| derivation).collect();
+        let is_known = |(path, _): &(StorePath, Vec<u8>)| realised.contains(path);
         let derivations: Vec<_> = record.derivations.into_iter().filter(is_known).collect();
         store.database().register(&[], &Said { realisations, derivations, ..Said::default() })?;
         Ok((store, restored.len(), aside))
