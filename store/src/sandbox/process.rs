@@ -397,21 +397,65 @@ fn first_process(plan: &Plan<'_>) -> ! {
     // its program. But who shares memory stays where the clocks are that its parent has, before Linux 6.0; and who
     // waits for its tracer can't be waited for by it.
     let shared = if plan.clocks.are_ahead() { 0 } else { libc::CLONE_VM | libc::CLONE_VFORK };
-    let stack = plan.stack.as_ptr_range().end.cast_mut().cast();
     let mut given = (plan, gate);
-    let given = (&raw mut given).cast();
-    // SAFETY: the stack is large enough, aligned by the call, and nobody else's; plan and gate outlive the builder's use of them,
-    // since this process goes on after that only. The C library's call takes no locks.
-    match unsafe { libc::clone(become_builder, stack, shared | libc::SIGCHLD, given) } {
-        -1 => fail(plan, Stage::Fork, 0),
+    // SAFETY: plan and gate outlive the builder's use of them, since this process goes on after that only.
+    match unsafe { clone_onto(&plan.stack, shared | libc::SIGCHLD, become_builder, (&raw mut given).cast()) }
+    {
+        error @ ..0 => {
+            report(plan, Stage::Fork, 0, -error as c_int);
+            exit(1)
+        }
         builder => {
+            let builder = builder as pid_t;
             check(plan, Stage::Tracing, 1, plan.clocks.trace(builder, gate));
             wait_for_builder(plan, builder)
         }
     }
 }
 
-extern "C" fn become_builder(given: *mut libc::c_void) -> c_int {
+/// Clones this process; the clone runs `function` with `given` on `stack`. The kernel's answer: the clone's number, or
+/// less than 0. The C library's own `clone` may take locks (musl's does), which another thread of sx may have held
+/// when this process was made: it would wait forever.
+///
+/// # Safety
+///
+/// The stack is nobody else's and large enough for the function, and it and `given` live as long as that uses them.
+unsafe fn clone_onto(
+    stack: &[u8],
+    flags: c_int,
+    function: extern "C" fn(*mut libc::c_void) -> !,
+    given: *mut libc::c_void,
+) -> c_long {
+    let top = stack.as_ptr_range().end as usize & !15;
+    let answer: c_long;
+    // SAFETY: the clone begins on its own stack, aligned as for a call, and never returns from the function; for this process it's
+    // a system call, which changes rax, rcx and r11 and, with memory shared, what the function writes.
+    unsafe {
+        std::arch::asm!(
+            "syscall",
+            "test rax, rax",
+            "jnz 2f",
+            "xor ebp, ebp",
+            "mov rdi, {given}",
+            "call {function}",
+            "ud2",
+            "2:",
+            given = in(reg) given,
+            function = in(reg) function,
+            inlateout("rax") libc::SYS_clone => answer,
+            in("rdi") c_long::from(flags),
+            in("rsi") top,
+            in("rdx") 0,
+            in("r10") 0,
+            in("r8") 0,
+            out("rcx") _,
+            out("r11") _,
+        );
+    }
+    answer
+}
+
+extern "C" fn become_builder(given: *mut libc::c_void) -> ! {
     // SAFETY: they are what was given with this function.
     let (plan, gate) = unsafe { *given.cast::<(&Plan<'_>, [RawFd; 2])>() };
     check(plan, Stage::Tracing, 2, plan.clocks.wait_at_gate(gate));
