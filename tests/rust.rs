@@ -3,7 +3,7 @@
 //! The seed alone is 95 MB to fetch and the standard library minutes to compile, so every run evaluates them only.
 
 use crate::containers::{is_root, limits, podman, same, scratch};
-use crate::harness::{Test, lasting_folder, output, repository, sx};
+use crate::harness::{Test, lasting_folder, output, repository, source_folder, sx};
 use crate::images::{PACKAGES, buildah};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,6 +29,8 @@ pub fn tests() -> Vec<Test> {
             test("rust::packages_of_cargo_run", &[], packages_run),
             test("rust::ripgrep_passes_its_own_tests", &[], own_tests),
             test("rust::packages_have_their_golden_store_paths", &[], golden),
+            test("rust::packages_are_built_by_hand_in_a_shell", &[], built_by_hand),
+            test("rust::sx_built_by_sx_realises_in_podman", podman, sx_in_podman),
         ]);
     }
     tests
@@ -123,6 +125,36 @@ ENTRYPOINT ["/hello"]
         run.args(["run", "--rm", "--pull=never", "--network=none"]).args(limits()?);
         same(&output(run.args(["localhost/test/hello", "Ada"]))?, "Hello, Ada!", "the greeting")
     })
+}
+
+/// The program that the repository makes of itself, alone in an image, makes there what this one makes here.
+fn sx_in_podman() -> Result<(), String> {
+    let folder = scratch()?;
+    let archive = folder.path().join("sx.tar");
+    output(sx(["export", "pkgs.sx", "-o"]).arg(&archive).current_dir(repository()))?;
+    let here = output(sx(["realise", "--quiet", "pkgs.hello"]).current_dir(repository()))?;
+    let version = output(&mut evaluated(&["--raw"], "pkgs.sx.version"))?;
+    in_storage(|storage| {
+        output(podman(storage).args(["load", "--quiet", "--input"]).arg(&archive))?;
+        let mut run = podman(storage);
+        run.args(["run", "--rm", "--pull=never", "--network=none", "--read-only", "--tmpfs=/tmp"]);
+        // A sandbox in the container: namespaces, and a /proc that nothing hides.
+        run.args(["--security-opt=seccomp=unconfined", "--security-opt=unmask=ALL"]).args(limits()?);
+        run.arg("--volume").arg(format!("{}:/sources:ro", source_folder()?.display()));
+        run.arg(format!("sx/sx:{version}")).args(["--store=/tmp/store", "realise", "--quiet", "pkgs.hello"]);
+        same(&output(run.arg("--source-folder=/sources"))?, &here, "pkgs.hello, realised in a container")
+    })
+}
+
+/// As somebody does who works on a package.
+fn built_by_hand() -> Result<(), String> {
+    for package in ["rust-hello", "ripgrep", "fd"] {
+        let mut develop = sx(["develop", "--quiet", &format!("pkgs.{package}"), "-c"]);
+        let found = output(develop.arg("genericBuild >&2; ls $out/bin").current_dir(repository()))?;
+        let installed = output(Command::new("ls").arg(realised(&format!("pkgs.{package}"))?.join("bin")))?;
+        same(&found, &installed, package)?;
+    }
+    Ok(())
 }
 
 /// Does something with a storage of podman's that goes away.
