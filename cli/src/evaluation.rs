@@ -247,6 +247,10 @@ impl Session {
             Purpose::Packages => Keeping::All,
         };
         let host = TreeHost::new(self.store(), tree, self.progress(), most_bytes, keeping);
+        if purpose == Purpose::Packages {
+            // While this process is small. What goes wrong is said by the first build, if there is one.
+            let _ = sx_store::sandbox::prepare();
+        }
         let options = self.options(&target.exploring);
         let folder = folder.as_os_str().as_bytes();
         let result = self.during_evaluation(|| {

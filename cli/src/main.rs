@@ -30,7 +30,9 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments = command::Arguments::parse();
-    match command::run(arguments) {
+    let done = command::run(arguments);
+    sx_store::sandbox::end();
+    match done {
         Ok(code) => code,
         Err(failure) => {
             // With nobody to read, there is nobody to tell.

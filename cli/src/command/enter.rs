@@ -33,6 +33,7 @@ pub fn become_program(
 ) -> Result<(), Failure> {
     session.store().let_programs_hold()?;
     session.progress().clear();
+    sx_store::sandbox::end();
     let own = Path::new("/proc/self/exe");
     let mut command = Command::new(own);
     // `--`, since a program's name may begin with a dash.

@@ -17,8 +17,9 @@
 //! the same user as files that the host's root owns. The way in:
 //!
 //! 1. `view` makes the folders on disk and lists all else, in the parent, where failing is cheap.
-//! 2. `process` clones the sandbox's first process into new namespaces (user, mount, PID, network, IPC, UTS, cgroup),
-//!    which mounts a root in memory, makes the view in it, gives up its rights, and starts the builder as its child.
+//! 2. `process` has a small process of its own, begun once, clone the sandbox's first process into new namespaces (user, mount,
+//!    PID, network, IPC, UTS, cgroup), which mounts a root in memory, makes the view in it, gives up its rights, and starts the
+//!    builder as its child.
 //! 3. When the builder ends, the first process ends, and the kernel kills whatever is left before the parent is told.
 
 mod process;
@@ -27,7 +28,7 @@ mod seccomp;
 mod usage;
 mod view;
 
-pub use process::run;
+pub use process::{end, prepare, run};
 
 use bstr::BString;
 use std::collections::{BTreeMap, BTreeSet};

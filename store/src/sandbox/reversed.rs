@@ -3,8 +3,10 @@
 //! A file system in memory lists what was made last first, or what was made first, as the kernel's version has it; the
 //! sandbox's first process looks which, and makes files in the order that comes out opposite. Here is only listed what to make.
 
+use super::process::{Reader, Writer};
 use super::view::c_string;
-use std::ffi::CString;
+use std::borrow::Cow;
+use std::ffi::{CStr, CString};
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -25,20 +27,60 @@ pub(super) struct Reversed {
 #[derive(Debug)]
 pub(super) struct Folder {
     pub(super) place: CString,
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<Entry<'static>>,
 }
 
 #[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) place: CString,
-    pub(super) kind: Kind,
+pub(super) struct Entry<'a> {
+    pub(super) place: Cow<'a, CStr>,
+    pub(super) kind: Kind<'a>,
 }
 
 #[derive(Debug)]
-pub(super) enum Kind {
+pub(super) enum Kind<'a> {
     Folder,
-    File { original: CString, mode: u32 },
-    Link { target: CString },
+    File { original: Cow<'a, CStr>, mode: u32 },
+    Link { target: Cow<'a, CStr> },
+}
+
+impl Reversed {
+    /// The first object; then each folder with its entries in this order, and in the opposite one.
+    pub(super) fn write(&self, plan: &mut Writer) {
+        plan.text(self.objects.first().map_or(c"", |object| object));
+        for folder in &self.folders {
+            plan.text(&folder.place);
+            plan.part(|part| folder.entries.iter().for_each(|entry| entry.write(part)));
+            plan.part(|part| folder.entries.iter().rev().for_each(|entry| entry.write(part)));
+        }
+    }
+}
+
+impl<'a> Entry<'a> {
+    fn write(&self, plan: &mut Writer) {
+        plan.text(&self.place);
+        match &self.kind {
+            Kind::Folder => plan.number(0),
+            Kind::File { original, mode } => {
+                plan.number(1);
+                plan.text(original);
+                plan.number((*mode).into());
+            }
+            Kind::Link { target } => {
+                plan.number(2);
+                plan.text(target);
+            }
+        }
+    }
+
+    pub(super) fn read(plan: &mut Reader<'a>) -> Self {
+        let place = Cow::Borrowed(plan.text());
+        let kind = match plan.number() {
+            0 => Kind::Folder,
+            1 => Kind::File { original: Cow::Borrowed(plan.text()), mode: plan.number() as u32 },
+            _ => Kind::Link { target: Cow::Borrowed(plan.text()) },
+        };
+        Self { place, kind }
+    }
 }
 
 /// Lists objects that are folders in `originals`; `None` if there are none.
@@ -59,13 +101,13 @@ pub(super) fn list(originals: &Path, objects: &[&StorePath]) -> io::Result<Optio
                     open.push((original, place.clone()));
                     Kind::Folder
                 } else if found.is_symlink() {
-                    Kind::Link { target: c_string(&fs::read_link(&original)?) }
+                    Kind::Link { target: c_string(&fs::read_link(&original)?).into() }
                 } else {
                     let mode = entry.metadata()?.permissions().mode() & 0o777;
                     let below = original.strip_prefix(originals).unwrap_or(&original);
-                    Kind::File { original: c_string(below), mode }
+                    Kind::File { original: c_string(below).into(), mode }
                 };
-                entries.push(Entry { place: c_string(&place), kind });
+                entries.push(Entry { place: c_string(&place).into(), kind });
             }
             folders.push(Folder { place: c_string(&place), entries });
         }

@@ -5,6 +5,7 @@
 //! FOLDER/build, tmp, store    on disk: the builder's /build, /tmp and /sx/store
 //! ```
 
+use super::process::{Reader, Writer};
 use super::reversed::{self, Reversed};
 use super::{
     BUILD_FOLDER, BUILD_GROUP, BUILD_USER, Folders, SHELL_VARIABLE, Sandbox, SandboxError, WorkingFiles,
@@ -12,7 +13,7 @@ use super::{
 use crate::store::make_folder;
 use bstr::BStr;
 use std::borrow::Cow;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::fs::FileType;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::chown;
@@ -34,38 +35,105 @@ pub(super) struct Outside {
 #[derive(Debug)]
 pub(super) enum Entry<'a> {
     Folder {
-        place: CString,
+        place: Cow<'a, CStr>,
         mode: u32,
     },
     File {
-        place: CString,
+        place: Cow<'a, CStr>,
         mode: u32,
         text: Cow<'a, [u8]>,
     },
     Link {
-        place: CString,
-        target: CString,
+        place: Cow<'a, CStr>,
+        target: Cow<'a, CStr>,
     },
     /// One more name of an empty file.
     Name {
-        place: CString,
-        file: CString,
+        place: Cow<'a, CStr>,
+        file: Cow<'a, CStr>,
     },
     /// What lies in a folder outside appears at `place` too.
     Bind {
         folder: Source,
-        name: CString,
-        place: CString,
+        name: Cow<'a, CStr>,
+        place: Cow<'a, CStr>,
     },
     /// The builder's own processes.
     Proc {
-        place: CString,
+        place: Cow<'a, CStr>,
     },
     /// An empty folder in memory.
     Memory {
-        place: CString,
-        options: CString,
+        place: Cow<'a, CStr>,
+        options: Cow<'a, CStr>,
     },
+}
+
+impl<'a> Entry<'a> {
+    pub(super) fn write(&self, plan: &mut Writer) {
+        match self {
+            Self::Folder { place, mode } => {
+                plan.number(0);
+                plan.text(place);
+                plan.number((*mode).into());
+            }
+            Self::File { place, mode, text } => {
+                plan.number(1);
+                plan.text(place);
+                plan.number((*mode).into());
+                plan.bytes(text);
+            }
+            Self::Link { place, target } => {
+                plan.number(2);
+                plan.text(place);
+                plan.text(target);
+            }
+            Self::Name { place, file } => {
+                plan.number(3);
+                plan.text(place);
+                plan.text(file);
+            }
+            Self::Bind { folder, name, place } => {
+                plan.number(4);
+                plan.number(*folder as u64);
+                plan.text(name);
+                plan.text(place);
+            }
+            Self::Proc { place } => {
+                plan.number(5);
+                plan.text(place);
+            }
+            Self::Memory { place, options } => {
+                plan.number(6);
+                plan.text(place);
+                plan.text(options);
+            }
+        }
+    }
+
+    pub(super) fn read(plan: &mut Reader<'a>) -> Self {
+        let text = |plan: &mut Reader<'a>| Cow::Borrowed(plan.text());
+        match plan.number() {
+            0 => Self::Folder { place: text(plan), mode: plan.number() as u32 },
+            1 => {
+                let (place, mode) = (text(plan), plan.number() as u32);
+                Self::File { place, mode, text: Cow::Borrowed(plan.bytes()) }
+            }
+            2 => Self::Link { place: text(plan), target: text(plan) },
+            3 => Self::Name { place: text(plan), file: text(plan) },
+            4 => {
+                let folder = match plan.number() {
+                    0 => Source::Host,
+                    1 => Source::Sandbox,
+                    2 => Source::Objects,
+                    _ => Source::View,
+                };
+                Self::Bind { folder, name: text(plan), place: text(plan) }
+            }
+            5 => Self::Proc { place: text(plan) },
+            _ => Self::Memory { place: text(plan), options: text(plan) },
+        }
+    }
 }
 
 /// Folders that are opened while their paths lead there.
@@ -83,8 +151,8 @@ pub(super) enum Source {
 
 /// What a mount may be used for, set when all are there.
 #[derive(Debug)]
-pub(super) struct Attributes {
-    pub(super) place: CString,
+pub(super) struct Attributes<'a> {
+    pub(super) place: Cow<'a, CStr>,
     /// `MOUNT_ATTR_*`.
     pub(super) set: u64,
     pub(super) clear: u64,
@@ -92,14 +160,28 @@ pub(super) struct Attributes {
     pub(super) recursive: bool,
 }
 
+impl<'a> Attributes<'a> {
+    pub(super) fn write(&self, plan: &mut Writer) {
+        plan.text(&self.place);
+        plan.number(self.set);
+        plan.number(self.clear);
+        plan.number(self.recursive.into());
+    }
+
+    pub(super) fn read(plan: &mut Reader<'a>) -> Self {
+        let (place, set, clear) = (Cow::Borrowed(plan.text()), plan.number(), plan.number());
+        Self { place, set, clear, recursive: plan.number() != 0 }
+    }
+}
+
 /// All that the first process needs to make the view.
 #[derive(Debug)]
 pub(super) struct View<'a> {
     pub(super) entries: Vec<Entry<'a>>,
-    pub(super) attributes: Vec<Attributes>,
+    pub(super) attributes: Vec<Attributes<'a>>,
     pub(super) reversed: Option<Reversed>,
     /// Of the file system that the view's root is.
-    pub(super) options: CString,
+    pub(super) options: Cow<'static, CStr>,
 }
 
 /// The user that builders of the host's root run as: nobody else's, outside the ranges that Debian hands out.
@@ -185,7 +267,7 @@ pub(super) fn make(sandbox: &Sandbox, outside: Outside) -> Result<View<'_>, Sand
     if let Some(shell) = sandbox.environment.get(BStr::new(SHELL_VARIABLE)) {
         entries.push(Entry::Folder { place: text("/bin"), mode: 0o755 });
         let target = CString::new(shell.to_vec()).map_err(|_| SandboxError::ZeroByte(shell.clone()))?;
-        entries.push(Entry::Link { place: text("/bin/sh"), target });
+        entries.push(Entry::Link { place: text("/bin/sh"), target: target.into() });
     }
     entries.extend(LINKS.map(|(place, target)| Entry::Link { place: text(place), target: text(target) }));
     for device in DEVICES {
@@ -236,7 +318,7 @@ fn list_inputs<'a>(
         if kind.is_symlink() {
             // It can't be mounted on: it is made anew, and that is all.
             let target = std::fs::read_link(&location).map_err(failed("read", &location))?;
-            entries.push(Entry::Link { place, target: c_string(&target) });
+            entries.push(Entry::Link { place, target: c_string(&target).into() });
             continue;
         }
         entries.push(mount_point(kind, &place, &mut first_file));
@@ -253,7 +335,11 @@ fn list_inputs<'a>(
 }
 
 /// What an input can be mounted on. For files a name of the first one's will do, which costs the disk less than another file.
-fn mount_point(kind: FileType, place: &CString, first_file: &mut Option<CString>) -> Entry<'static> {
+fn mount_point(
+    kind: FileType,
+    place: &Cow<'static, CStr>,
+    first_file: &mut Option<Cow<'static, CStr>>,
+) -> Entry<'static> {
     let place = place.clone();
     if kind.is_dir() {
         return Entry::Folder { place, mode: 0o555 };
@@ -268,7 +354,7 @@ fn mount_point(kind: FileType, place: &CString, first_file: &mut Option<CString>
 }
 
 /// Nothing is writable but what is named.
-fn list_attributes() -> Vec<Attributes> {
+fn list_attributes() -> Vec<Attributes<'static>> {
     let (read_only, limits) = (libc::MOUNT_ATTR_RDONLY, libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV);
     let of = |place: &str, set, clear| Attributes { place: text(place), set, clear, recursive: false };
     let mut attributes = vec![
@@ -302,13 +388,13 @@ fn memory<'a>(place: &str, mode: u32) -> Entry<'a> {
 }
 
 /// Of a file system in memory, in the builder's user namespace: these are its own numbers.
-fn options(mode: u32, most_bytes: Option<u64>) -> CString {
+fn options(mode: u32, most_bytes: Option<u64>) -> Cow<'static, CStr> {
     let size = most_bytes.map(|bytes| format!(",size={bytes}")).unwrap_or_default();
     text(format!("mode={mode:o},uid={BUILD_USER},gid={BUILD_GROUP}{size}"))
 }
 
-fn text(text: impl Into<Vec<u8>>) -> CString {
-    CString::new(text).expect("names and numbers of ours have no zero byte")
+fn text(text: impl Into<Vec<u8>>) -> Cow<'static, CStr> {
+    CString::new(text).expect("names and numbers of ours have no zero byte").into()
 }
 
 pub(super) fn c_string(path: &Path) -> CString {

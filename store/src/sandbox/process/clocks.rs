@@ -12,10 +12,11 @@
 
 #![expect(unsafe_code, reason = "tracing a process has no safe wrapper")]
 
-use super::install;
-use crate::sandbox::{Conditions, seccomp};
+use super::first::install;
+use super::plan::{Reader, Writer};
+use crate::sandbox::Conditions;
 use libc::{c_int, c_long, c_ulong, clockid_t, pid_t, sock_filter, user_regs_struct};
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::fd::RawFd;
 
 /// A namespace of clocks, for children of who asks for it.
@@ -35,31 +36,37 @@ const AT_IGNORE: u64 = 1;
 /// Bytes of a word.
 const WORD: u64 = 8;
 
-/// What a builder's clocks show. Everything that needs memory is made before the clone.
-pub(super) struct Clocks {
+/// What a builder's clocks show.
+pub(super) struct Clocks<'a> {
     /// Lines for the kernel about the clocks that count from the machine's start.
-    offsets: Option<CString>,
-    day: Option<Day>,
+    offsets: Option<&'a CStr>,
+    day: Option<Day<'a>>,
 }
 
-struct Day {
+struct Day<'a> {
     ahead_seconds: i64,
     /// Stops what asks for the time of day.
-    filter: Vec<sock_filter>,
+    filter: &'a [sock_filter],
 }
 
-impl Clocks {
-    pub(super) fn new(conditions: &Conditions) -> Self {
+impl<'a> Clocks<'a> {
+    pub(super) fn write(conditions: &Conditions, plan: &mut Writer) {
         let offsets = conditions.clocks_ahead.map(|ahead| {
             let seconds = ahead.as_secs();
             let lines = format!("monotonic {seconds} 0\nboottime {seconds} 0\n");
             CString::new(lines).expect("words and numbers have no zero byte")
         });
-        let day = conditions.day_ahead.map(|ahead| Day {
-            ahead_seconds: i64::try_from(ahead.as_secs()).unwrap_or(i64::MAX / 4),
-            filter: seccomp::time_filter(),
-        });
-        Self { offsets, day }
+        plan.option(offsets, |plan, offsets| plan.text(&offsets));
+        plan.option(
+            conditions.day_ahead.map(|ahead| ahead.as_secs().min(i64::MAX as u64 / 4)),
+            Writer::number,
+        );
+    }
+
+    pub(super) fn read(plan: &mut Reader<'a>, filter: &'a [sock_filter]) -> Self {
+        let offsets = plan.option(Reader::text);
+        let day = plan.option(Reader::number);
+        Self { offsets, day: day.map(|seconds| Day { ahead_seconds: seconds as i64, filter }) }
     }
 
     /// Whether they show anything else than the host's.
@@ -79,7 +86,7 @@ impl Clocks {
         let place = c"/proc/self/timens_offsets".as_ptr();
         // SAFETY: the string ends in a zero byte.
         let file = unsafe { libc::open(place, libc::O_WRONLY | libc::O_CLOEXEC) };
-        let bytes = offsets.as_bytes();
+        let bytes = offsets.to_bytes();
         // SAFETY: the bytes are as many as said; a file that isn't open is refused.
         let written = unsafe { libc::write(file, bytes.as_ptr().cast(), bytes.len()) };
         // SAFETY: the file is ours.
@@ -108,7 +115,7 @@ impl Clocks {
         if dumpable < 0 || send(ours) != 1 || receive(ours) != 1 {
             return -1;
         }
-        install(&day.filter)
+        install(day.filter)
     }
 
     /// Traces the builder, which waits.
@@ -181,7 +188,7 @@ impl Clocks {
     }
 }
 
-impl Day {
+impl Day<'_> {
     /// Makes a moment of the builder's day the host's. One that is none, such as a length of time, stays as it is: it is much
     /// smaller.
     fn bring_back(&self, process: pid_t, place: u64) {

@@ -3,35 +3,38 @@
 
 #![expect(unsafe_code, reason = "the calls between clone and exec have no safe wrapper")]
 
-use super::{Plan, Stage, check};
+use super::first::{Stage, check};
+use super::plan::{Plan, Reader};
 use crate::object::MODIFICATION_TIME;
-use crate::sandbox::reversed::{Entry, Kind, Reversed};
+use crate::sandbox::reversed::{Entry, Kind};
 use libc::c_long;
 use std::ffi::CStr;
 use std::os::fd::RawFd;
 use std::ptr::null_mut;
 
-pub(super) fn copy_reversed(plan: &Plan<'_>, reversed: &Reversed, originals: RawFd) {
+pub(super) fn copy_reversed(plan: &Plan<'_>, mut reversed: Reader<'_>, originals: RawFd) {
     // SAFETY: plain numbers.
     unsafe { libc::umask(0) };
-    let Some(first) = reversed.objects.first() else { return };
-    let lists_newest_first = lists_newest_first(plan, first);
-    for folder in &reversed.folders {
-        for position in 0..folder.entries.len() {
-            let last = folder.entries.len() - 1;
-            let position = if lists_newest_first { position } else { last - position };
-            copy_entry(plan, &folder.entries[position], originals);
+    let lists_newest_first = lists_newest_first(plan, reversed.text());
+    let mut folders = reversed;
+    while !folders.is_empty() {
+        let (_, forward, backward) = (folders.text(), folders.part(), folders.part());
+        let mut entries = if lists_newest_first { forward } else { backward };
+        while !entries.is_empty() {
+            copy_entry(plan, &Entry::read(&mut entries), originals);
         }
     }
     // Only now, since making files in a folder sets its time.
-    for folder in &reversed.folders {
+    let mut folders = reversed;
+    while !folders.is_empty() {
+        let (place, ..) = (folders.text(), folders.part(), folders.part());
         // SAFETY: the string ends in a zero byte.
-        check(plan, Stage::Copies, 1, unsafe { libc::chmod(folder.place.as_ptr(), 0o555) });
-        set_times(plan, libc::AT_FDCWD, &folder.place);
+        check(plan, Stage::Copies, 1, unsafe { libc::chmod(place.as_ptr(), 0o555) });
+        set_times(plan, libc::AT_FDCWD, place);
     }
 }
 
-fn copy_entry(plan: &Plan<'_>, entry: &Entry, originals: RawFd) {
+fn copy_entry(plan: &Plan<'_>, entry: &Entry<'_>, originals: RawFd) {
     let place = entry.place.as_ptr();
     match &entry.kind {
         Kind::Folder => {

@@ -3,7 +3,8 @@
 
 #![expect(unsafe_code, reason = "the calls between clone and exec have no safe wrapper")]
 
-use super::{Plan, Stage, check};
+use super::first::{Stage, check};
+use super::plan::Plan;
 use crate::sandbox::view::{Attributes, Entry, Source};
 use libc::{c_char, c_int, c_long};
 use std::ffi::CStr;
@@ -25,7 +26,7 @@ pub(super) fn open_sources(plan: &Plan<'_>) -> Sources {
         check(plan, Stage::Root, detail, folder);
         folder
     };
-    Sources { host: open(0, c"/"), sandbox: open(1, &plan.folder), objects: open(2, &plan.objects) }
+    Sources { host: open(0, c"/"), sandbox: open(1, plan.folder), objects: open(2, plan.objects) }
 }
 
 /// Puts an empty root in memory over the old one, which stays until [`leave_old_root`].
@@ -35,7 +36,7 @@ pub(super) fn change_root(plan: &Plan<'_>) {
     // SAFETY: the strings end in a zero byte; null is allowed where it is given.
     check(plan, Stage::Private, 0, unsafe { libc::mount(none, root, none, private, null()) });
     let (kind, flags) = (c"tmpfs".as_ptr(), libc::MS_NOSUID | libc::MS_NODEV);
-    let (folder, options) = (plan.folder.as_ptr(), plan.view.options.as_ptr().cast());
+    let (folder, options) = (plan.folder.as_ptr(), plan.options.as_ptr().cast());
     // SAFETY: as above.
     check(plan, Stage::Root, 3, unsafe { libc::mount(kind, folder, kind, flags, options) });
     // SAFETY: as above.
@@ -138,7 +139,7 @@ pub(super) fn leave_old_root(plan: &Plan<'_>, outside: &Sources) {
     }
 }
 
-pub(super) fn set_attributes(attributes: &Attributes) -> c_long {
+pub(super) fn set_attributes(attributes: &Attributes<'_>) -> c_long {
     let Attributes { place, set, clear, recursive } = attributes;
     let change = libc::mount_attr { attr_set: *set, attr_clr: *clear, propagation: 0, userns_fd: 0 };
     let (folder, size) = (libc::AT_FDCWD, size_of::<libc::mount_attr>());
