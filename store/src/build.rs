@@ -59,10 +59,15 @@ pub(crate) fn build(
 ) -> Result<(BTreeMap<String, StorePath>, Vec<Unsettled>), Failure> {
     let store = realiser.store;
     let folder = store.new_build_folder()?;
-    let _removed_at_the_end = RemoveOnDrop(folder.clone());
+    let removed_at_the_end = RemoveOnDrop(folder.clone());
     let build = Build::new(realiser, derivation, path, original)?;
     let places = build.run(&folder, &Surroundings::usual(realiser), &store.log(path));
-    let built = places.and_then(|places| build.outputs(&places));
+    let mut built = places.and_then(|places| build.outputs(&places));
+    if let Ok((_, unsettled)) = &mut built {
+        // What is built next doesn't wait for this.
+        unsettled.push(Unsettled { folder: Some(removed_at_the_end), ..Unsettled::default() });
+        return built;
+    }
     if built.is_err() && realiser.failed_builds == FailedBuilds::Keep && folder.exists() {
         let kept = store.keep_failed(&folder, original)?;
         site::describe(&kept, derivation, original)?;

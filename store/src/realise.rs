@@ -436,9 +436,14 @@ impl Realiser<'_> {
                 Ok(Done { outputs, built, unsettled }) => {
                     (self.events)(Event::Finished { derivation: &job.path, built });
                     self.store.announce(&unsettled);
+                    if guard.unsettled.is_empty() {
+                        made.notify_all();
+                    }
                     guard.unsettled.push((number, unsettled));
-                    made.notify_all();
-                    finish(&mut guard, graph, number, outputs);
+                    // This thread takes one of them itself.
+                    for _ in 1..finish(&mut guard, graph, number, outputs) {
+                        changed.notify_one();
+                    }
                 }
                 Err(failure) => {
                     (self.events)(Event::Failed(&job.path));
@@ -446,7 +451,9 @@ impl Realiser<'_> {
                     give_up(&mut guard, graph, number);
                 }
             }
-            changed.notify_all();
+            if guard.unfinished == 0 || !guard.failures.is_empty() {
+                changed.notify_all();
+            }
         }
     }
 
@@ -596,7 +603,9 @@ struct State {
     end: bool,
 }
 
-fn finish(state: &mut MutexGuard<'_, State>, graph: &Graph, number: usize, outputs: Outputs) {
+/// Notes that a job is done. Gives how many others can be begun now.
+fn finish(state: &mut MutexGuard<'_, State>, graph: &Graph, number: usize, outputs: Outputs) -> usize {
+    let before = state.ready.len();
     let job = &graph.jobs[number];
     state.realised.insert(job.path.clone(), outputs);
     state.unfinished -= 1;
@@ -606,6 +615,7 @@ fn finish(state: &mut MutexGuard<'_, State>, graph: &Graph, number: usize, outpu
             state.ready.push((graph.jobs[dependent].height, dependent));
         }
     }
+    state.ready.len() - before
 }
 
 /// Takes a job that failed, and all that need it, off the list.

@@ -356,16 +356,24 @@ impl Store {
     /// Makes durable and then valid what was placed, in this order, and all that is said of it in the same transaction.
     /// A crash on the way leaves garbage, never a lie: placed, files durable, folder durable, rows.
     pub(crate) fn settle(&self, unsettled: Vec<Unsettled>) -> Result<(), StoreError> {
-        let (mut moved, mut objects, mut said, mut locks) = (vec![], vec![], Said::default(), vec![]);
+        let (mut moved, mut objects, mut said) = (vec![], vec![], Said::default());
+        let (mut locks, mut folders) = (vec![], vec![]);
         for one in unsettled {
             moved.extend(one.moved);
             objects.extend(one.object);
             said.append(one.said);
             locks.extend(one.locks);
+            folders.extend(one.folder);
         }
         let settled = self.settle_all(&moved, &objects, &said);
-        self.lock_placed().retain(|path, _| objects.iter().all(|object| object.path != *path));
+        {
+            let mut placed = self.lock_placed();
+            objects.iter().for_each(|object| drop(placed.remove(&object.path)));
+        }
         self.settled.notify_all();
+        // Others may go on before the folders are deleted.
+        drop(locks);
+        drop(folders);
         settled
     }
 
@@ -476,6 +484,8 @@ pub(crate) struct Unsettled {
     pub(crate) object: Option<Object>,
     pub(crate) said: Said,
     pub(crate) locks: Vec<Lock>,
+    /// Where it was built.
+    pub(crate) folder: Option<RemoveOnDrop>,
 }
 
 impl std::fmt::Debug for Store {

@@ -10,7 +10,6 @@ mod launcher;
 mod plan;
 mod root;
 
-
 pub use self::launcher::{end, prepare};
 pub(super) use self::plan::{Reader, Writer};
 
@@ -93,7 +92,7 @@ fn follow(
     let interval = Timespec { tv_sec: 0, tv_nsec: INTERVAL.as_nanos() as i64 };
     let start = Instant::now();
     let (mut last, mut printed, mut open) = (start, 0u64, true);
-    let mut buffer = vec![0; 64 * 1024];
+    let mut buffer = [0; 16 << 10];
     loop {
         // The channel is only written to at the end; its closing says that the first process is gone.
         let mut watched = vec![PollFd::new(channel, PollFlags::empty())];

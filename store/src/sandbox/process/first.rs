@@ -104,8 +104,12 @@ pub(super) fn check(plan: &Plan<'_>, stage: Stage, detail: c_int, result: impl I
 }
 
 /// Reads the plan that comes through the channel, and carries it out.
-pub(super) fn first_process(given: &Given, channel: RawFd) -> ! {
+pub(super) fn first_process(given: &Given, channel: RawFd, filter_error: c_int) -> ! {
     close_all_but([channel; 2]);
+    if filter_error != 0 {
+        report(channel, Stage::Filter, 0, filter_error);
+        exit(1);
+    }
     // How many bytes, and of how many pointers.
     let (mut sizes, mut files) = ([0u64; 2], [-1; 4]);
     // Waits until the user is mapped. Nothing comes if sx is gone.
@@ -177,7 +181,6 @@ fn carry_out(plan: &Plan<'_>) -> ! {
     if plan.takes_terminal {
         take_terminal(plan);
     }
-    check(plan, Stage::Filter, 0, install(&plan.given.filter));
     let mut gate = [-1; 2];
     check(plan, Stage::Tracing, 0, plan.clocks.make_gate(&mut gate));
     // Nothing is copied for the builder: it borrows this process's memory, which stands still until the builder has become
@@ -331,14 +334,13 @@ fn give_up_rights(plan: &Plan<'_>) {
     // SAFETY: both structures are as long as that version says.
     let result = unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), none.as_ptr()) };
     check(plan, Stage::Rights, 1, result);
-    prctl(2, libc::PR_SET_NO_NEW_PRIVS, 1);
-    // Our memory is a copy of sx's, environment included: no builder looks into it.
-    prctl(3, libc::PR_SET_DUMPABLE, 0);
+    // Our memory is a copy of what sx's was at its start, environment included: no builder looks into it.
+    prctl(2, libc::PR_SET_DUMPABLE, 0);
     // Changing the user cleared it, so it is set only now; an earlier death is looked for after.
-    prctl(4, libc::PR_SET_PDEATHSIG, libc::SIGKILL as c_ulong);
+    prctl(3, libc::PR_SET_PDEATHSIG, libc::SIGKILL as c_ulong);
     stop_if_alone(plan);
     // SAFETY: plain numbers.
-    check(plan, Stage::Rights, 5, unsafe { libc::setsid() });
+    check(plan, Stage::Rights, 4, unsafe { libc::setsid() });
 }
 
 /// Makes the console the terminal of this session, which has none.

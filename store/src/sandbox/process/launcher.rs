@@ -10,13 +10,13 @@
 #![expect(unsafe_code, reason = "the calls between clone and exec have no safe wrapper")]
 
 use super::enter;
-use super::first::{Given, clone_onto, exit, first_process, reset_signals};
+use super::first::{Given, clone_onto, exit, first_process, install, reset_signals};
 use crate::sandbox::{SandboxError, seccomp};
 use libc::{c_int, c_long, c_ulong, c_void, pid_t};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::ptr::{null, null_mut};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -41,6 +41,9 @@ struct Launcher {
     process: Pid,
     /// First processes that have ended. Until the launcher is told, their numbers are nobody else's.
     ended: Vec<Pid>,
+    has_started: bool,
+    /// The channel of a first process that was asked for in advance.
+    requested: Option<UnixStream>,
 }
 
 /// A sandbox's first process. Dropped before it was waited for, it is killed and waited for.
@@ -57,13 +60,18 @@ impl FirstProcess {
     /// Starts one, in namespaces of its own. It waits for its plan.
     pub(super) fn start() -> Result<Self, SandboxError> {
         let failed = |error| enter("start the sandbox", error);
-        let (channel, theirs) = UnixStream::pair().map_err(failed)?;
-        let mut launcher = lock();
-        let begun = launcher.take().map_or_else(Launcher::begin, Ok).map_err(failed)?;
+        let mut place = lock();
+        let mut launcher = place.take().map_or_else(Launcher::begin, Ok).map_err(failed)?;
         // One that doesn't answer is dropped: the next build has a new one.
-        let (begun, answer) = begun.ask(theirs.as_fd()).map_err(failed)?;
-        *launcher = Some(begun);
-        drop(launcher);
+        let channel = launcher.requested.take().map_or_else(|| launcher.request(), Ok).map_err(failed)?;
+        let answer = launcher.answer().map_err(failed)?;
+        if launcher.has_started {
+            // Where two builds were there may be a third: its first process is made while this one's builder runs.
+            launcher.requested = launcher.request().ok();
+        }
+        launcher.has_started = true;
+        *place = Some(launcher);
+        drop(place);
         let (number, handle) = answer.map_err(SandboxError::NoUserNamespace)?;
         Ok(Self { number, channel, handle, is_gone: false })
     }
@@ -143,26 +151,31 @@ impl Launcher {
             process => {
                 let process =
                     Pid::from_raw(process as pid_t).expect("clone gives the parent a positive number");
-                Ok(Self { socket, process, ended: Vec::new() })
+                Ok(Self { socket, process, ended: Vec::new(), has_started: false, requested: None })
             }
         }
     }
 
-    /// Has it start a first process, whose end of its channel is `theirs`. The outer error says that there is no launcher any more.
-    fn ask(mut self, theirs: BorrowedFd<'_>) -> io::Result<(Self, Answer)> {
+    /// Asks for a first process. Gives our end of its channel.
+    fn request(&mut self) -> io::Result<UnixStream> {
+        let (ours, theirs) = UnixStream::pair()?;
         let mut request = [0; MOST_ENDED + 1];
         let told = self.ended.len().min(MOST_ENDED);
         for (place, ended) in request.iter_mut().zip(self.ended.drain(..told)) {
             *place = ended.as_raw_nonzero().get();
         }
-        let socket = self.socket.as_raw_fd();
-        if send(socket, &request, &[theirs.as_raw_fd()]) < 0 {
-            return Err(io::Error::last_os_error());
+        match send(self.socket.as_raw_fd(), &request, &[theirs.as_raw_fd()]) {
+            ..0 => Err(io::Error::last_os_error()),
+            _ => Ok(ours),
         }
+    }
+
+    /// What was asked for. The outer error says that there is no launcher any more.
+    fn answer(&self) -> io::Result<Answer> {
         let (mut answer, mut files) = ([0; 1], [-1; MOST_FILES]);
         let count = loop {
-            match receive(socket, &mut answer, &mut files) {
-                error @ ..0 if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => _ = error,
+            match receive(self.socket.as_raw_fd(), &mut answer, &mut files) {
+                ..0 if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => {}
                 count => break count,
             }
         };
@@ -170,14 +183,13 @@ impl Launcher {
         if count <= 0 {
             return Err(io::Error::other("the process that starts builds is gone"));
         }
-        let started = match (Pid::from_raw(answer), files) {
+        Ok(match (Pid::from_raw(answer), files) {
             // SAFETY: it was just received, and is nobody else's.
             (Some(number), [handle, ..]) if handle >= 0 => {
                 Ok((number, unsafe { OwnedFd::from_raw_fd(handle) }))
             }
             _ => Err(io::Error::from_raw_os_error(answer.wrapping_neg())),
-        };
-        Ok((self, started))
+        })
     }
 }
 
@@ -214,6 +226,8 @@ extern "C" fn launch(begin: *mut c_void) -> ! {
         unsafe { libc::dup2(nothing, standard) };
     }
     close_all_but([socket; 2]);
+    // Once for all builders, who would each wait for its translation.
+    let filter_error = confine(given);
     loop {
         let (mut request, mut files) = ([0; MOST_ENDED + 1], [-1; MOST_FILES]);
         let count = receive(socket, &mut request, &mut files);
@@ -232,7 +246,7 @@ extern "C" fn launch(begin: *mut c_void) -> ! {
         let [channel, ..] = files;
         let mut handle: c_int = -1;
         let answer = match clone_into_namespaces(&mut handle) {
-            0 => first_process(given, channel),
+            0 => first_process(given, channel, filter_error),
             answer => answer as c_int,
         };
         let handles = [handle];
@@ -241,6 +255,16 @@ extern "C" fn launch(begin: *mut c_void) -> ! {
             // SAFETY: ours, and not used any more.
             unsafe { libc::close(file) };
         }
+    }
+}
+
+/// Takes away what no builder may do, as far as this process doesn't need it. Gives the kernel's error, 0 for none.
+fn confine(given: &Given) -> c_int {
+    // SAFETY: plain numbers.
+    let is_refused = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) } < 0;
+    match is_refused || install(&given.filter) < 0 {
+        true => io::Error::last_os_error().raw_os_error().unwrap_or(libc::EINVAL),
+        false => 0,
     }
 }
 
