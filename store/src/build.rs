@@ -228,8 +228,11 @@ impl<'a> Build<'a> {
 
     /// Refuses anything in the builder's `/sx/store` that is neither input nor output.
     fn refuse_strangers(&self, sandbox: &Sandbox) -> Result<(), Failure> {
-        let expected: BTreeSet<String> =
-            self.inputs.iter().chain(self.scratch.values()).map(StorePath::base_name).collect();
+        let is_expected = |name: &str| {
+            StorePath::parse_base_name(name).is_ok_and(|path| {
+                self.inputs.contains(&path) || self.scratch.values().any(|own| *own == path)
+            })
+        };
         let store = sandbox.store();
         let failed = StoreError::io("read", &store);
         let entries =
@@ -237,7 +240,7 @@ impl<'a> Build<'a> {
         let strange = entries
             .into_iter()
             .map(|entry| entry.file_name())
-            .find(|name| name.to_str().is_none_or(|name| !expected.contains(name)));
+            .find(|name| name.to_str().is_none_or(|name| !is_expected(name)));
         strange
             .map_or(Ok(()), |name| Err(Failure::StrangeOutput(format!("{STORE_FOLDER}/{}", name.display()))))
     }

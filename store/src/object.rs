@@ -4,20 +4,20 @@
 //! [`MODIFICATION_TIME`]; nothing else. Everything is read and written through directory descriptors without following
 //! a link, so that nobody who can still write to the source can lead the copy astray.
 
-use crate::scan::{DigestText, Found, Scanner, Wanted};
+mod walk;
+
+use self::walk::walk;
+use crate::scan::{DigestText, Wanted};
 use crate::share::Sharing;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Timespec, Timestamps};
 use rustix::io::Errno;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CStr, CString, OsStr};
 use std::fs::File;
-use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use sx_derivation::digest::TEXT_LENGTH;
-use sx_derivation::tree::{self, Node};
 use sx_derivation::{Digest, StorePath};
 
 /// Modification time of everything in the store, seconds since 1970: not 0, which some programs take for "none".
@@ -251,251 +251,12 @@ fn set_time(folder: BorrowedFd<'_>, name: &CStr, flags: AtFlags) -> std::io::Res
     Ok(rustix::fs::utimensat(folder, name, &TIMES, flags)?)
 }
 
-struct Walk<'a, 'b> {
-    wanted: &'a Wanted,
-    filter: Option<&'a mut Filter<'b>>,
-    sharing: Option<Sharing>,
-    source: &'a Path,
-    /// Where the walk is, below the source.
-    path: PathBuf,
-    references: BTreeMap<DigestText, PathBuf>,
-    own: Vec<OwnMention>,
-    size_bytes: u64,
-    files: u64,
-    buffer: Vec<u8>,
-}
-
-fn walk(
-    source: &Path,
-    destination: Option<&Path>,
-    wanted: &Wanted,
-    filter: Option<&mut Filter<'_>>,
-    sharing: Option<Sharing>,
-) -> Result<Contents, ObjectError> {
-    let mut walk = Walk {
-        wanted,
-        filter,
-        sharing,
-        source,
-        path: PathBuf::new(),
-        references: BTreeMap::new(),
-        own: Vec::new(),
-        size_bytes: 0,
-        files: 0,
-        buffer: vec![0; 256 * 1024],
-    };
-    let source_name = c_path(source);
-    let destination_name = destination.map(c_path);
-    let to = destination_name.as_deref().map(|name| (rustix::fs::CWD, name));
-    let node = walk.node((rustix::fs::CWD, &source_name), to, 0)?;
-    Ok(Contents {
-        tree: node.tree_digest(),
-        references: walk.references,
-        size_bytes: walk.size_bytes,
-        files: walk.files,
-        own: walk.own,
-    })
-}
-
 /// A directory and a name in it.
 type Place<'a> = (BorrowedFd<'a>, &'a CStr);
-
-impl Walk<'_, '_> {
-    fn node(&mut self, from: Place<'_>, to: Option<Place<'_>>, depth: usize) -> Result<Node, ObjectError> {
-        let stat =
-            rustix::fs::statat(from.0, from.1, AtFlags::SYMLINK_NOFOLLOW).map_err(|e| self.unread(e))?;
-        let kind = match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => return self.file(from, to),
-            FileType::Symlink => return self.symlink(from, to),
-            FileType::Directory => return self.directory(from, to, depth),
-            FileType::Fifo => "FIFO",
-            FileType::Socket => "socket",
-            FileType::CharacterDevice | FileType::BlockDevice => "device",
-            FileType::Unknown => "file of unknown kind",
-        };
-        Err(ObjectError::BadKind { path: self.shown(), kind })
-    }
-
-    fn file(&mut self, from: Place<'_>, to: Option<Place<'_>>) -> Result<Node, ObjectError> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let source = rustix::fs::openat(from.0, from.1, flags, Mode::empty()).map_err(|e| self.unread(e))?;
-        let stat = rustix::fs::fstat(&source).map_err(|e| self.unread(e))?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(ObjectError::BadKind { path: self.shown(), kind: "file that changed its kind" });
-        }
-        let executable = stat.st_mode & 0o100 != 0;
-        let copy = to.map(|to| create(to)).transpose().map_err(|e| self.unwritten(e))?;
-        let mut hasher = blake3::Hasher::new();
-        let mut source = File::from(source);
-        let mut copy = copy.map(File::from);
-        let mut scanner = Scanner::new(self.wanted);
-        let mut emit = |written: &[u8], hashed: &[u8]| {
-            hasher.update(hashed);
-            copy.as_mut().map_or(Ok(()), |copy| copy.write_all(written))
-        };
-        let mut buffer = std::mem::take(&mut self.buffer);
-        let mut is_something = false;
-        loop {
-            let count = match source.read(&mut buffer) {
-                Ok(count) => count,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-                Err(source) => return Err(ObjectError::Read { path: self.shown(), source }),
-            };
-            if count == 0 {
-                break;
-            }
-            is_something = true;
-            self.size_bytes += count as u64;
-            scanner.push(&buffer[..count], &mut emit).map_err(|source| self.unwritten(source))?;
-        }
-        let Found { references, own } = scanner.finish(&mut emit).map_err(|source| self.unwritten(source))?;
-        self.buffer = buffer;
-        self.files += 1;
-        self.add_references(references);
-        let blanked = Digest::from_bytes(*hasher.finalize().as_bytes());
-        let digest = tree::file_with_self_references(blanked, &own);
-        let is_shared = own.is_empty() && is_something;
-        if !own.is_empty() {
-            self.own.push(OwnMention { path: self.path.clone(), offsets: own });
-        }
-        if let Some(copy) = copy {
-            let mode = if executable { 0o555 } else { 0o444 };
-            rustix::fs::fchmod(&copy, Mode::from_raw_mode(mode)).map_err(|e| self.unwritten(e))?;
-            rustix::fs::futimens(&copy, &TIMES).map_err(|e| self.unwritten(e))?;
-        }
-        if let (Some(sharing), Some((folder, name)), true) = (&mut self.sharing, to, is_shared) {
-            sharing.share(folder, name, blanked, executable);
-        }
-        Ok(Node::File { digest, executable })
-    }
-
-    fn symlink(&mut self, from: Place<'_>, to: Option<Place<'_>>) -> Result<Node, ObjectError> {
-        let target = rustix::fs::readlinkat(from.0, from.1, Vec::new()).map_err(|e| self.unread(e))?;
-        let (mut written, mut hashed) = (Vec::new(), Vec::new());
-        let mut emit = |as_written: &[u8], as_hashed: &[u8]| {
-            written.extend_from_slice(as_written);
-            hashed.extend_from_slice(as_hashed);
-            Ok::<(), std::convert::Infallible>(())
-        };
-        let mut scanner = Scanner::new(self.wanted);
-        let Ok(()) = scanner.push(target.as_bytes(), &mut emit);
-        let Ok(found) = scanner.finish(&mut emit);
-        self.size_bytes += written.len() as u64;
-        self.add_references(found.references);
-        if !found.own.is_empty() {
-            self.own.push(OwnMention { path: self.path.clone(), offsets: Vec::new() });
-        }
-        if let Some((folder, name)) = to {
-            rustix::fs::symlinkat(&*written, folder, name).map_err(|e| self.unwritten(e))?;
-            set_time(folder, name, AtFlags::SYMLINK_NOFOLLOW).map_err(|e| self.unwritten(e))?;
-        }
-        Ok(Node::Symlink { target: hashed })
-    }
-
-    fn directory(
-        &mut self,
-        from: Place<'_>,
-        to: Option<Place<'_>>,
-        depth: usize,
-    ) -> Result<Node, ObjectError> {
-        if depth >= MAX_DEPTH {
-            return Err(ObjectError::TooDeep { path: self.shown() });
-        }
-        let source = open_directory(from).map_err(|e| self.unread(e))?;
-        if let Some((folder, name)) = to {
-            rustix::fs::mkdirat(folder, name, Mode::from_raw_mode(0o700)).map_err(|e| self.unwritten(e))?;
-        }
-        let copy = to.map(|to| open_directory(to)).transpose().map_err(|e| self.unwritten(e))?;
-        let mut names = BTreeMap::new();
-        for entry in Dir::read_from(&source).map_err(|e| self.unread(e))? {
-            let entry = entry.map_err(|e| self.unread(e))?;
-            let name = entry.file_name().to_owned();
-            if name.as_bytes() != b"." && name.as_bytes() != b".." {
-                names.insert(name, entry.file_type());
-            }
-        }
-        let mut entries = BTreeMap::new();
-        for (name, kind) in names {
-            self.path.push(OsStr::from_bytes(name.as_bytes()));
-            let length = self.path.as_os_str().len();
-            if length > MAX_PATH_BYTES {
-                let path = self.shown().chars().take(300).collect();
-                return Err(ObjectError::TooLong { path, length });
-            }
-            if self.accepts(kind, (source.as_fd(), &name))? {
-                self.scan_name(&name)?;
-                let to = copy.as_ref().map(|copy| (copy.as_fd(), &*name));
-                let node = self.node((source.as_fd(), &name), to, depth + 1)?;
-                entries.insert(name.into_bytes(), node);
-            }
-            self.path.pop();
-        }
-        if let Some(copy) = copy {
-            rustix::fs::fchmod(&copy, Mode::from_raw_mode(0o555)).map_err(|e| self.unwritten(e))?;
-            rustix::fs::futimens(&copy, &TIMES).map_err(|e| self.unwritten(e))?;
-        }
-        Ok(Node::Directory { digest: tree::directory(&entries) })
-    }
-
-    fn accepts(&mut self, kind: FileType, place: Place<'_>) -> Result<bool, ObjectError> {
-        if self.filter.is_none() {
-            return Ok(true);
-        }
-        let kind = match kind {
-            FileType::Unknown => {
-                let stat = rustix::fs::statat(place.0, place.1, AtFlags::SYMLINK_NOFOLLOW);
-                FileType::from_raw_mode(stat.map_err(|e| self.unread(e))?.st_mode)
-            }
-            known => known,
-        };
-        let path = join(self.source, &self.path);
-        let accepted = self.filter.as_mut().map_or(Ok(true), |filter| filter(&path, kind));
-        accepted.map_err(|source| ObjectError::Filter { path: show(&path), source })
-    }
-
-    fn scan_name(&mut self, name: &CStr) -> Result<(), ObjectError> {
-        if name.to_bytes().len() < TEXT_LENGTH {
-            return Ok(());
-        }
-        let mut scanner = Scanner::new(self.wanted);
-        let mut ignore = |_: &[u8], _: &[u8]| Ok::<(), std::convert::Infallible>(());
-        let Ok(()) = scanner.push(name.to_bytes(), &mut ignore);
-        let Ok(found) = scanner.finish(&mut ignore);
-        let replaced = found.references.iter().any(|found| self.wanted.replacements.contains_key(found));
-        if !found.own.is_empty() || replaced {
-            return Err(ObjectError::OwnName { path: self.shown() });
-        }
-        self.add_references(found.references);
-        Ok(())
-    }
-
-    fn add_references(&mut self, found: BTreeSet<DigestText>) {
-        for digest in found {
-            self.references.entry(digest).or_insert_with(|| self.path.clone());
-        }
-    }
-
-    fn shown(&self) -> String {
-        show(&join(self.source, &self.path))
-    }
-
-    fn unread(&self, error: Errno) -> ObjectError {
-        ObjectError::Read { path: self.shown(), source: error.into() }
-    }
-
-    fn unwritten(&self, error: impl Into<std::io::Error>) -> ObjectError {
-        ObjectError::Write { path: self.shown(), source: error.into() }
-    }
-}
 
 fn open_directory((folder, name): Place<'_>) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     rustix::fs::openat(folder, name, flags, Mode::empty())
-}
-
-fn create((folder, name): Place<'_>) -> Result<OwnedFd, Errno> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    rustix::fs::openat(folder, name, flags, Mode::from_raw_mode(0o600))
 }
 
 /// Joins, but keeps `base` as it is when there is nothing to add (no trailing slash).

@@ -26,16 +26,19 @@ use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use sx_derivation::Digest;
 
 /// Shares the files of one tree on its way in.
 #[derive(Debug)]
 pub struct Sharing {
     links: OwnedFd,
-    /// A name in `links` that nobody else uses.
-    passing: CString,
+    /// A name in `links` that nobody else uses, and each with a dot and a number behind it.
+    passing: String,
+    count: AtomicU64,
     /// What the tree has already.
-    seen: BTreeSet<CString>,
+    seen: Mutex<BTreeSet<CString>>,
 }
 
 impl Sharing {
@@ -43,24 +46,21 @@ impl Sharing {
     pub fn new(links: &Path, passing: &str) -> Option<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let links = rustix::fs::open(links, flags, Mode::empty()).ok()?;
-        Some(Self { links, passing: CString::new(passing).ok()?, seen: BTreeSet::new() })
+        Some(Self { links, passing: passing.into(), count: AtomicU64::new(0), seen: Mutex::default() })
     }
 
     /// Takes a file that was just written, whose bytes have this digest: puts a link to one that is there in its place, or
     /// keeps a link to it for those to come.
-    pub(crate) fn share(&mut self, folder: BorrowedFd<'_>, name: &CStr, digest: Digest, executable: bool) {
+    pub(crate) fn share(&self, folder: BorrowedFd<'_>, name: &CStr, digest: Digest, executable: bool) {
         let entry = format!("{digest}{}", if executable { "-x" } else { "" });
         let entry = CString::new(entry).expect("a digest's text has no zero byte");
-        if self.seen.contains(&entry) {
+        // Whoever comes first shares it, whatever comes of that.
+        if !self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(entry.clone()) {
             return;
         }
-        let links = self.links.as_fd();
-        match rustix::fs::linkat(folder, name, links, &*entry, AtFlags::empty()) {
-            Ok(()) => {}
-            Err(Errno::EXIST) => self.take_or_replace(folder, name, &entry, digest, executable),
-            Err(_) => return,
+        if let Err(Errno::EXIST) = rustix::fs::linkat(folder, name, &self.links, &*entry, AtFlags::empty()) {
+            self.take_or_replace(folder, name, &entry, digest, executable);
         }
-        self.seen.insert(entry);
     }
 
     fn take_or_replace(
@@ -71,10 +71,12 @@ impl Sharing {
         digest: Digest,
         executable: bool,
     ) {
-        let (links, passing) = (self.links.as_fd(), &*self.passing);
+        let passing = format!("{}.{}", self.passing, self.count.fetch_add(1, Ordering::Relaxed));
+        let Ok(passing) = CString::new(passing) else { return };
+        let (links, passing) = (self.links.as_fd(), &*passing);
         let linked = rustix::fs::linkat(links, entry, links, passing, AtFlags::empty());
         // Looked at under the passing name, so that what was looked at is what takes the copy's place.
-        let is_whole = linked.is_ok() && self.is_whole(digest, executable);
+        let is_whole = linked.is_ok() && self.is_whole(passing, digest, executable);
         if is_whole && rustix::fs::renameat(links, passing, folder, name).is_ok() {
             return;
         }
@@ -85,9 +87,9 @@ impl Sharing {
         }
     }
 
-    fn is_whole(&self, digest: Digest, executable: bool) -> bool {
+    fn is_whole(&self, name: &CStr, digest: Digest, executable: bool) -> bool {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let Ok(file) = rustix::fs::openat(&self.links, &*self.passing, flags, Mode::empty()) else {
+        let Ok(file) = rustix::fs::openat(&self.links, name, flags, Mode::empty()) else {
             return false;
         };
         let mode = if executable { 0o555 } else { 0o444 };

@@ -12,9 +12,9 @@ use super::{
 };
 use crate::store::make_folder;
 use bstr::BStr;
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use std::borrow::Cow;
 use std::ffi::{CStr, CString};
-use std::fs::FileType;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::chown;
 use std::path::Path;
@@ -310,14 +310,19 @@ fn list_inputs<'a>(
     entries: &mut Vec<Entry<'_>>,
 ) -> Result<Vec<&'a StorePath>, SandboxError> {
     let (mut mounts, mut copied, mut first_file) = (Vec::new(), Vec::new(), None);
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let objects = rustix::fs::open(&sandbox.objects, flags, Mode::empty())
+        .map_err(|error| failed("open", &sandbox.objects)(error.into()))?;
     for path in &sandbox.inputs {
         let name = path.base_name();
-        let location = sandbox.objects.join(&name);
-        let found = std::fs::symlink_metadata(&location).map_err(failed("find the input", &location))?;
-        let (kind, place) = (found.file_type(), text(path.to_string()));
+        let location = || sandbox.objects.join(&name);
+        let found = rustix::fs::statat(&objects, &name, AtFlags::SYMLINK_NOFOLLOW);
+        let found = found.map_err(|error| failed("find the input", &location())(error.into()))?;
+        let (kind, place) = (FileType::from_raw_mode(found.st_mode), text(format!("{STORE_FOLDER}/{name}")));
         if kind.is_symlink() {
             // It can't be mounted on: it is made anew, and that is all.
-            let target = std::fs::read_link(&location).map_err(failed("read", &location))?;
+            let target =
+                std::fs::read_link(location()).map_err(|error| failed("read", &location())(error))?;
             entries.push(Entry::Link { place, target: c_string(&target).into() });
             continue;
         }
