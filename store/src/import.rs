@@ -4,9 +4,11 @@
 use crate::object;
 use crate::scan::Wanted;
 use crate::store::{Store, StoreError, digest_texts};
+use crate::substitute::{Copies, CopyError, TakeError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use sx_derivation::StorePath;
 
 /// Why copies are refused.
@@ -22,6 +24,9 @@ pub enum ImportError {
         /// What it is.
         found: StorePath,
     },
+    /// It was proved, and is another by now.
+    #[error(transparent)]
+    Copy(Box<CopyError>),
     /// It can't be read or taken in.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -63,30 +68,21 @@ impl<'a> ProvedCopies<'a> {
 impl Store {
     /// Makes copies valid. They are held.
     pub fn import(&self, copies: &ProvedCopies<'_>) -> Result<(), ImportError> {
-        let ProvedCopies { folder, references } = copies;
-        let known = Arc::new(digest_texts(references.keys()).into_keys().collect());
-        // References first, so that what is valid has all that it refers to. Hashes of hashes make no circle.
-        let mut open: Vec<&StorePath> = references.keys().collect();
-        let mut done = BTreeSet::new();
-        while let Some(path) = open.pop() {
-            let missing: Vec<_> = references[path].iter().filter(|path| !done.contains(*path)).collect();
-            if done.contains(path) {
-                continue;
-            }
-            if !missing.is_empty() {
-                open.push(path);
-                open.extend(missing);
-                continue;
-            }
-            if !self.hold(path)? {
-                let new = self.copy_in(&folder.join(path.base_name()), &Wanted::of(path, &known), None)?;
-                let found = self.commit(new, path.name(), references[path].clone())?;
-                if found != *path {
-                    return Err(ImportError::Other { path: path.clone(), found });
-                }
-            }
-            done.insert(path);
+        let mut places = Copies::default();
+        places.promise(copies.folder, copies.references.keys().cloned());
+        // They bring all others: hashes of hashes make no circle.
+        for root in copies.roots() {
+            self.take(&root, &places, &AtomicBool::new(false))?;
         }
         Ok(())
+    }
+}
+
+impl From<TakeError> for ImportError {
+    fn from(error: TakeError) -> Self {
+        match error {
+            TakeError::Copy(error) => Self::Copy(error),
+            TakeError::Store(error) => Self::Store(error),
+        }
     }
 }

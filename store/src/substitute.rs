@@ -122,14 +122,14 @@ pub enum CopyError {
 }
 
 /// A copy is of no use, or nothing more can be done.
-enum TakeError {
+pub(crate) enum TakeError {
     Copy(Box<CopyError>),
-    Failure(Box<Failure>),
+    Store(StoreError),
 }
 
 impl<E: Into<StoreError>> From<E> for TakeError {
     fn from(error: E) -> Self {
-        Self::Failure(Box::new(Failure::Store(error.into())))
+        Self::Store(error.into())
     }
 }
 
@@ -166,7 +166,12 @@ impl Realiser<'_> {
                         without.insert(derivation.clone());
                         is_done = false;
                     }
-                    Err(TakeError::Failure(failure)) => {
+                    Err(TakeError::Store(error)) => {
+                        let failure = match error {
+                            StoreError::Interrupted => Failure::Interrupted,
+                            error => Failure::Store(error),
+                        };
+                        let failure = Box::new(failure);
                         return Err(RealiseError { derivation: derivation.clone(), failure }.into());
                     }
                 }
@@ -288,7 +293,12 @@ struct Waiting {
 
 impl Store {
     /// Takes an object and all that it refers to from copies, each verified by its path before it becomes valid.
-    fn take(&self, path: &StorePath, copies: &Copies, cancelled: &AtomicBool) -> Result<(), TakeError> {
+    pub(crate) fn take(
+        &self,
+        path: &StorePath,
+        copies: &Copies,
+        cancelled: &AtomicBool,
+    ) -> Result<(), TakeError> {
         enum Visit {
             Enter(StorePath),
             Leave(Box<Waiting>),
@@ -298,7 +308,7 @@ impl Store {
             match visit {
                 Visit::Enter(path) => {
                     if cancelled.load(Ordering::Relaxed) {
-                        return Err(TakeError::Failure(Box::new(Failure::Interrupted)));
+                        return Err(StoreError::Interrupted.into());
                     }
                     if self.hold(&path)? {
                         continue;

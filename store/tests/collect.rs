@@ -179,6 +179,15 @@ fn a_root_that_cannot_be_read_stops_the_collector() {
     assert!(store.database().is_valid(&path).unwrap());
 }
 
+/// Counts down when it is dropped: also when its thread panics, or collectors would wait for that one forever.
+struct CountDown<'a>(&'a AtomicU32);
+
+impl Drop for CountDown<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Adds, reads and drops while collectors run without pause: nobody ever misses what he holds.
 #[test]
 fn nobody_loses_what_he_holds_while_collectors_run() {
@@ -190,6 +199,7 @@ fn nobody_loses_what_he_holds_while_collectors_run() {
             let (working, again) = (&working, &again);
             let folder = folder.path();
             scope.spawn(move || {
+                let _ends = CountDown(working);
                 for round in 0..40 {
                     // Each round is a process of its own; names repeat, so that it finds what another left.
                     let store = open(folder);
@@ -204,7 +214,6 @@ fn nobody_loses_what_he_holds_while_collectors_run() {
                     }
                     again.fetch_add(u32::from(store.hold(&tool).unwrap()), Ordering::Relaxed);
                 }
-                working.fetch_sub(1, Ordering::Relaxed);
             });
         }
         for _ in 0..2 {

@@ -148,7 +148,7 @@ pub fn unpack(layout: &Path, folder: &Path) -> Result<BTreeSet<StorePath>, Failu
 impl From<ImportError> for Failure {
     fn from(error: ImportError) -> Self {
         match error {
-            ImportError::Other { .. } => Self::new(Kind::Source, chain(&error)),
+            ImportError::Other { .. } | ImportError::Copy(_) => Self::new(Kind::Source, chain(&error)),
             ImportError::Store(error) => error.into(),
         }
     }
