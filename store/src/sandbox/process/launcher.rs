@@ -366,3 +366,32 @@ pub(super) fn receive<T: Copy>(socket: RawFd, numbers: &mut [T], files: &mut [Ra
     }
     count
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    /// One test, since they share the launcher.
+    #[test]
+    fn what_has_ended_is_reaped_and_a_launcher_that_was_killed_is_replaced() {
+        let place = |number: Pid| PathBuf::from(format!("/proc/{}", number.as_raw_nonzero()));
+        let first = FirstProcess::start().unwrap();
+        let number = first.number;
+        assert!(place(number).exists());
+        drop(first);
+        // The second is asked for after the first has ended, and the third in advance.
+        let (second, third) = (FirstProcess::start().unwrap(), FirstProcess::start().unwrap());
+        assert!(!place(number).exists());
+        let launcher = lock().as_ref().unwrap().process;
+        rustix::process::kill_process(launcher, Signal::KILL).unwrap();
+        assert!(FirstProcess::start().and_then(|_| FirstProcess::start()).is_err());
+        FirstProcess::start().unwrap();
+        // Another launcher's are told to this one, which knows nothing of them.
+        drop((second, third));
+        for _ in 0..3 {
+            FirstProcess::start().unwrap();
+        }
+        end();
+    }
+}
