@@ -340,12 +340,8 @@ fn list_inputs<'a>(
 }
 
 /// What an input can be mounted on. For files a name of the first one's will do, which costs the disk less than another file.
-fn mount_point(
-    kind: FileType,
-    place: &Cow<'static, CStr>,
-    first_file: &mut Option<Cow<'static, CStr>>,
-) -> Entry<'static> {
-    let place = place.clone();
+fn mount_point(kind: FileType, place: &CStr, first_file: &mut Option<Cow<'static, CStr>>) -> Entry<'static> {
+    let place = Cow::from(place.to_owned());
     if kind.is_dir() {
         return Entry::Folder { place, mode: 0o555 };
     }

@@ -132,8 +132,10 @@ pub(super) fn first_process(given: &Given, channel: RawFd, filter_error: c_int) 
     let start = unsafe { memory.cast::<u8>().add(pointers_size) };
     let mut done = 0;
     while done < bytes_count {
+        // SAFETY: not all was read, so this lies in the memory.
+        let place = unsafe { start.add(done) };
         // SAFETY: what is read fits behind what was read.
-        let count = unsafe { libc::read(channel, start.add(done).cast(), bytes_count.wrapping_sub(done)) };
+        let count = unsafe { libc::read(channel, place.cast(), bytes_count.wrapping_sub(done)) };
         if count <= 0 {
             exit(1);
         }

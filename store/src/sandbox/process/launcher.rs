@@ -184,8 +184,8 @@ impl Launcher {
             return Err(io::Error::other("the process that starts builds is gone"));
         }
         Ok(match (Pid::from_raw(answer), files) {
-            // SAFETY: it was just received, and is nobody else's.
             (Some(number), [handle, ..]) if handle >= 0 => {
+                // SAFETY: it was just received, and is nobody else's.
                 Ok((number, unsafe { OwnedFd::from_raw_fd(handle) }))
             }
             _ => Err(io::Error::from_raw_os_error(answer.wrapping_neg())),
