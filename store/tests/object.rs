@@ -2,9 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
+use sx_derivation::tree::{self, Node};
 use sx_derivation::{Digest, StorePath};
 use sx_store::object::{self, ObjectError};
 use sx_store::scan::{DigestText, Wanted};
@@ -126,4 +127,55 @@ fn a_filter_leaves_out_what_it_does_not_accept() {
     object::copy(folder.path(), &copy, &Wanted::default(), Some(&mut filter), None).unwrap();
     let names: Vec<_> = std::fs::read_dir(&copy).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["kept"]);
+}
+
+/// Files of which several threads take some each.
+#[test]
+fn what_many_threads_take_in_is_the_tree_and_nothing_of_who_was_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let (source, copy) = (folder.path().join("tree"), folder.path().join("copy"));
+    let wanted = Wanted { references: BTreeSet::from([scratch("input")]).into(), ..Wanted::default() };
+    let mention = std::str::from_utf8(&scratch("input")).unwrap().to_owned();
+    let mut folders = BTreeMap::new();
+    for outer in 0..20 {
+        let mut files = BTreeMap::new();
+        let place = source.join(outer.to_string());
+        std::fs::create_dir_all(&place).unwrap();
+        for inner in 0..20 {
+            // From the twelfth folder on each file mentions the input.
+            let text = if outer < 12 { inner.to_string() } else { format!("{inner} {mention}") };
+            std::fs::write(place.join(inner.to_string()), &text).unwrap();
+            let digest = Digest::of(text.as_bytes());
+            files.insert(inner.to_string().into_bytes(), Node::File { digest, executable: false });
+        }
+        let digest = tree::directory(&files);
+        folders.insert(outer.to_string().into_bytes(), Node::Directory { digest });
+    }
+    let expected = Node::Directory { digest: tree::directory(&folders) }.tree_digest();
+    for round in 0..10 {
+        let copy = copy.join(round.to_string());
+        std::fs::create_dir_all(folder.path().join("copy")).unwrap();
+        let copied = object::copy(&source, &copy, &wanted, None, None).unwrap();
+        assert_eq!((copied.contents.tree, copied.contents.files), (expected, 400));
+        // Names are in the order of their bytes: 12 comes first of those.
+        let first = copied.contents.references.values().next().unwrap();
+        assert_eq!(first, Path::new("12/0"));
+        for place in [copy.clone(), copy.join("19")] {
+            let found = place.metadata().unwrap();
+            assert_eq!((found.mode() & 0o7777, found.mtime()), (0o555, object::MODIFICATION_TIME));
+        }
+        assert_eq!(object::read(&copy, &wanted, None).unwrap().tree, expected);
+    }
+    // Of several that can't be taken always the first is told.
+    for place in ["19/7", "13/15", "5/3"] {
+        let place = source.join(place);
+        std::fs::remove_file(&place).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, &place, rustix::fs::FileType::Fifo, 0o644.into(), 0).unwrap();
+    }
+    for _ in 0..10 {
+        match object::read(&source, &wanted, None).unwrap_err() {
+            ObjectError::BadKind { path, .. } => assert!(path.ends_with("13/15"), "{path}"),
+            error => panic!("{error}"),
+        }
+    }
 }
