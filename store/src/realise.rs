@@ -417,6 +417,7 @@ impl Realiser<'_> {
     /// One thread's work: takes what is ready until nothing is left to do or something failed.
     fn work(&self, graph: &Graph, state: &Mutex<State>, changed: &Condvar, made: &Condvar) {
         let lock = || state.lock().unwrap_or_else(PoisonError::into_inner);
+        let _woken = EndOnPanic { state, changed };
         let mut guard = lock();
         let goes_on = |state: &State| {
             state.failures.is_empty()
@@ -601,6 +602,21 @@ struct State {
     unsettled: Vec<(usize, Vec<Unsettled>)>,
     /// Nobody makes anything any more.
     end: bool,
+}
+
+/// Lets the other threads end when one panics: they would wait for what it was to make.
+struct EndOnPanic<'a> {
+    state: &'a Mutex<State>,
+    changed: &'a Condvar,
+}
+
+impl Drop for EndOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.state.lock().unwrap_or_else(PoisonError::into_inner).unfinished = 0;
+            self.changed.notify_all();
+        }
+    }
 }
 
 /// Notes that a job is done. Gives how many others can be begun now.

@@ -172,7 +172,7 @@ impl Launcher {
 
     /// What was asked for. The outer error says that there is no launcher any more.
     fn answer(&self) -> io::Result<Answer> {
-        let (mut answer, mut files) = ([0; 1], [-1; MOST_FILES]);
+        let (mut answer, mut files) = ([0_i32; 1], [-1; MOST_FILES]);
         let count = loop {
             match receive(self.socket.as_raw_fd(), &mut answer, &mut files) {
                 ..0 if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => {}
@@ -183,13 +183,14 @@ impl Launcher {
         if count <= 0 {
             return Err(io::Error::other("the process that starts builds is gone"));
         }
-        Ok(match (Pid::from_raw(answer), files) {
-            (Some(number), [handle, ..]) if handle >= 0 => {
-                // SAFETY: it was just received, and is nobody else's.
-                Ok((number, unsafe { OwnedFd::from_raw_fd(handle) }))
-            }
-            _ => Err(io::Error::from_raw_os_error(answer.wrapping_neg())),
-        })
+        let [handle, ..] = files;
+        if answer <= 0 || handle < 0 {
+            return Ok(Err(io::Error::from_raw_os_error(answer.wrapping_neg())));
+        }
+        // SAFETY: it was just received, and is nobody else's.
+        let handle = unsafe { OwnedFd::from_raw_fd(handle) };
+        let number = Pid::from_raw(answer).expect("this holds because it is greater than 0");
+        Ok(Ok((number, handle)))
     }
 }
 
