@@ -1,0 +1,95 @@
+# rustc from its released source, compiled by the binary seed: one program for x86_64-unknown-linux-musl, in which LLVM, the C++
+# library and everything of rustc's lie, linked with our musl alone. It loads what Rust must load: procedural macros.
+#
+# Not realised in one go so far: it was compiled in the sandbox of a failed build, see README.md. Next are a standard library by this
+# compiler, in place of the seed's in pkgs.rust, and the same source compiled once more by the two.
+{
+  bootstrap,
+  # With what it is compiled.
+  rust,
+  rust-std,
+  llvm,
+}:
+let
+  inherit (rust-std) version;
+  target = "x86_64-unknown-linux-musl";
+  step = import ../../bootstrap/step.nix { shell = "${bootstrap.busybox}/bin/sh"; };
+  buildRustPackage = import ../lib/build-rust-package.nix { inherit bootstrap rust; };
+
+  # The compiler alone, out of the package that the standard library comes from.
+  source = step {
+    name = "rustc-source-${version}";
+    inherit (rust-std) source;
+    script = ./source.sh;
+    tools = [
+      bootstrap.sed
+      bootstrap.binutils-pass1
+      bootstrap.busybox
+    ];
+    variables = { inherit version; };
+  };
+
+  # The unwinder lies in GCC's own library. rustc asks for the shared one, which our GCC has not.
+  unwinder = step {
+    name = "libgcc-as-shared";
+    source = bootstrap.gcc;
+    script = builtins.toFile "libgcc-as-shared.sh" ''
+      mkdir -p "$out/lib"
+      echo "INPUT(libgcc.a)" >"$out/lib/libgcc_s.so"
+    '';
+    tools = [ bootstrap.busybox ];
+  };
+in
+buildRustPackage {
+  pname = "rustc";
+  inherit version source;
+  cargoLock = ./Cargo.lock;
+  cargoFlags = [
+    "--manifest-path=compiler/rustc/Cargo.toml"
+    "--features=llvm"
+  ];
+
+  tools = [ bootstrap.gcc ];
+  variables = {
+    # What upstream's own build says to the compiler's crates.
+    RUSTC_BOOTSTRAP = "1";
+    CFG_RELEASE = version;
+    CFG_RELEASE_CHANNEL = "stable";
+    CFG_VERSION = version;
+    CFG_DISABLE_UNSTABLE_FEATURES = "1";
+    CFG_COMPILER_HOST_TRIPLE = target;
+    CFG_DEFAULT_CODEGEN_BACKEND = "llvm";
+    CFG_LIBDIR_RELATIVE = "lib";
+    CFG_VIRTUAL_RUST_SOURCE_BASE_DIR = "/rustc/${version}";
+    RUSTC_INSTALL_BINDIR = "bin";
+    LLVM_CONFIG = "${llvm}/bin/llvm-config";
+    # Where cargo runs on another platform than the target, rustc_llvm doesn't ask llvm-config for it.
+    LLVM_LINKER_FLAGS = "-L${llvm}/lib";
+    LLVM_STATIC_STDCPP = "${bootstrap.gcc}/lib/libstdc++.a";
+    REAL_LIBRARY_PATH_VAR = "LD_LIBRARY_PATH";
+
+    # Its crates are large: more units at once, still as many on each machine.
+    CARGO_PROFILE_RELEASE_CODEGEN_UNITS = "16";
+
+    CC_x86_64_unknown_linux_musl = "gcc";
+    CXX_x86_64_unknown_linux_musl = "g++";
+    RUSTFLAGS = builtins.concatStringsSep " " [
+      "--cfg=rustix_use_libc"
+      "--check-cfg=cfg(bootstrap)"
+      "-Ctarget-feature=-crt-static"
+      "-Clinker=gcc"
+      "-Clinker-flavor=gcc"
+      "-Lnative=${unwinder}/lib"
+      # Makes our GCC link with shared libraries.
+      "-Clink-arg=-rdynamic"
+    ];
+  };
+
+  meta = {
+    description = "Compiler of Rust, built from its source";
+    homepage = "https://www.rust-lang.org/";
+    license = "MIT OR Apache-2.0";
+    mainProgram = "rustc";
+    platforms = [ "x86_64-linux" ];
+  };
+}
