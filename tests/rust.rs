@@ -148,7 +148,7 @@ fn sx_in_podman() -> Result<(), String> {
 
 /// As somebody does who works on a package.
 fn built_by_hand() -> Result<(), String> {
-    for package in ["rust-hello", "ripgrep", "fd"] {
+    for package in ["ripgrep", "fd", "go-hello", "age", "gron", "fzf"] {
         let mut develop = sx(["develop", "--quiet", &format!("pkgs.{package}"), "-c"]);
         let found = output(develop.arg("genericBuild >&2; ls $out/bin").current_dir(repository()))?;
         let installed = output(Command::new("ls").arg(realised(&format!("pkgs.{package}"))?.join("bin")))?;
