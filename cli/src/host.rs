@@ -178,12 +178,12 @@ impl Host for TreeHost<'_> {
         self.store.add_text(name, text, references.clone()).map_err(|error| HostError::Failed(error.into()))
     }
 
-    fn add_derivation(&self, derivation: &Derivation, path: &StorePath) -> Result<(), HostError> {
+    fn add_derivation(&self, derivation: Derivation, path: StorePath) -> Result<(), HostError> {
         if self.keeping == Keeping::Nothing {
             return Ok(());
         }
         let mut derivations = self.derivations.lock().unwrap_or_else(PoisonError::into_inner);
-        derivations.entry(path.clone()).or_insert_with(|| derivation.clone());
+        derivations.insert(path, derivation);
         Ok(())
     }
 

@@ -59,7 +59,7 @@ impl Host for Folder {
         StorePath::new(Digest::of(text), name).map_err(|error| HostError::Failed(Box::new(error)))
     }
 
-    fn add_derivation(&self, _: &Derivation, _: &StorePath) -> Result<(), HostError> {
+    fn add_derivation(&self, _: Derivation, _: StorePath) -> Result<(), HostError> {
         Ok(())
     }
 

@@ -28,7 +28,7 @@ pub trait Host: Sync {
     ) -> Result<StorePath, HostError>;
 
     /// Keeps a derivation; its path is [`Derivation::path`].
-    fn add_derivation(&self, derivation: &Derivation, path: &StorePath) -> Result<(), HostError>;
+    fn add_derivation(&self, derivation: Derivation, path: StorePath) -> Result<(), HostError>;
 
     /// Shows a message of `builtins.trace` to the user.
     fn trace(&self, message: &BStr);
@@ -63,7 +63,7 @@ impl Host for Nowhere {
         Err(HostError::Forbidden)
     }
 
-    fn add_derivation(&self, _: &Derivation, _: &StorePath) -> Result<(), HostError> {
+    fn add_derivation(&self, _: Derivation, _: StorePath) -> Result<(), HostError> {
         Ok(())
     }
 

@@ -109,7 +109,7 @@ impl Host for Stopping {
         Nowhere.add_text(name, text, references)
     }
 
-    fn add_derivation(&self, derivation: &Derivation, path: &StorePath) -> Result<(), HostError> {
+    fn add_derivation(&self, derivation: Derivation, path: StorePath) -> Result<(), HostError> {
         Nowhere.add_derivation(derivation, path)
     }
 

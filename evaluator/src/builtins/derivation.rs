@@ -166,8 +166,6 @@ fn make<'a>(evaluator: &Evaluator<'a>, given: &'a Attributes<'a>, name: &str) ->
     }
     let wrong = |error: sx_derivation::store_path::StorePathError| Error::value(error.to_string());
     let path = derivation.path().map_err(wrong)?;
-    let kept = evaluator.host.add_derivation(&derivation, &path);
-    kept.map_err(|error| evaluator.host_error(error, "keep the derivation", path.to_string().as_bytes()))?;
     let shown = evaluator.arena_str(&path.to_string());
     let text =
         Text { bytes: shown.as_bytes(), context: Context::of(evaluator.arena, Element::Closure(shown)) };
@@ -179,6 +177,8 @@ fn make<'a>(evaluator: &Evaluator<'a>, given: &'a Attributes<'a>, name: &str) ->
         let value = evaluator.text(Text { bytes: stand_in.as_bytes(), context });
         attributes.push(Attribute { name: evaluator.symbols.intern(output.as_bytes()), position: 0, value });
     }
+    let kept = evaluator.host.add_derivation(derivation, path);
+    kept.map_err(|error| evaluator.host_error(error, "keep the derivation", shown.as_bytes()))?;
     Ok(Value::Attributes(Attributes::from_unsorted(evaluator.arena, attributes)))
 }
 

@@ -78,8 +78,8 @@ impl Host for Folder {
         stored(text, name)
     }
 
-    fn add_derivation(&self, derivation: &Derivation, path: &StorePath) -> Result<(), HostError> {
-        assert_eq!(derivation.path().as_ref(), Ok(path));
+    fn add_derivation(&self, derivation: Derivation, path: StorePath) -> Result<(), HostError> {
+        assert_eq!(derivation.path(), Ok(path));
         Ok(())
     }
 

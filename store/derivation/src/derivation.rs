@@ -79,7 +79,8 @@ pub enum DecodeError {
 impl Derivation {
     /// Encodes it, see the [module](self).
     pub fn encode(&self) -> Vec<u8> {
-        let mut text = b"Derive(".to_vec();
+        let mut text = Vec::with_capacity(1 << 10);
+        text.extend(b"Derive(");
         let outputs = self.outputs.iter().map(|(name, output)| (name, output.fields()));
         list(&mut text, outputs, |text, (name, (method, digest))| {
             tuple(text, &[name.as_bytes(), b"", method.as_bytes(), digest.as_bytes()]);
@@ -210,15 +211,18 @@ fn tuple(text: &mut Vec<u8>, fields: &[&[u8]]) {
 
 fn string(text: &mut Vec<u8>, value: &[u8]) {
     text.push(b'"');
-    for &byte in value {
-        match byte {
-            b'"' | b'\\' => text.extend([b'\\', byte]),
-            b'\n' => text.extend(b"\\n"),
-            b'\r' => text.extend(b"\\r"),
-            b'\t' => text.extend(b"\\t"),
-            _ => text.push(byte),
-        }
+    let mut rest = value;
+    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | b'\n' | b'\r' | b'\t')) {
+        text.extend(&rest[..at]);
+        text.extend(match rest[at] {
+            b'\n' => *b"\\n",
+            b'\r' => *b"\\r",
+            b'\t' => *b"\\t",
+            byte => [b'\\', byte],
+        });
+        rest = &rest[at + 1..];
     }
+    text.extend(rest);
     text.push(b'"');
 }
 

@@ -50,7 +50,15 @@ impl Digest {
 
     /// Reads 52 characters of base32. `None` for any other length or character.
     pub fn from_base32(text: &str) -> Option<Self> {
-        from_base32(text, 32)?.try_into().ok().map(Self)
+        let mut bytes = [0; 32];
+        read_base32(text, &mut bytes).then_some(Self(bytes))
+    }
+
+    /// [`base32`] of it, as ASCII.
+    pub(crate) fn text(&self) -> [u8; TEXT_LENGTH] {
+        let mut digits = [0; TEXT_LENGTH];
+        write_base32(&self.0, &mut digits);
+        digits
     }
 
     /// Lower-case hexadecimal, 64 characters.
@@ -61,7 +69,7 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&base32(&self.0))
+        formatter.write_str(std::str::from_utf8(&self.text()).expect("this holds because digits are ASCII"))
     }
 }
 
@@ -74,50 +82,50 @@ impl fmt::Debug for Digest {
 /// Nix's base32 of any bytes: five bits a digit, the least significant digit last.
 pub fn base32(bytes: &[u8]) -> String {
     let mut digits = vec![0; (bytes.len() * 8).div_ceil(5)];
-    let (mut bits, mut waiting) = (0u32, 0);
-    // The last digit has the first byte's lowest bits.
-    let mut places = digits.iter_mut().rev();
-    let mut put = |bits: u32| {
-        if let Some(place) = places.next() {
-            *place = ALPHABET[(bits & 31) as usize];
-        }
-    };
-    for &byte in bytes {
-        bits |= u32::from(byte) << waiting;
-        waiting += 8;
-        while waiting >= 5 {
-            put(bits);
-            bits >>= 5;
-            waiting -= 5;
-        }
-    }
-    if waiting > 0 {
-        put(bits);
-    }
+    write_base32(bytes, &mut digits);
     String::from_utf8(digits).expect("this holds because digits are ASCII")
+}
+
+/// Five bytes are eight digits. The last digit has the first byte's lowest bits.
+fn write_base32(bytes: &[u8], digits: &mut [u8]) {
+    for (group, places) in bytes.chunks(5).zip(digits.rchunks_mut(8)) {
+        let mut bits = group.iter().rev().fold(0, |bits, &byte| bits << 8 | u64::from(byte));
+        for place in places.iter_mut().rev() {
+            *place = ALPHABET[(bits & 31) as usize];
+            bits >>= 5;
+        }
+    }
 }
 
 /// Reads Nix's base32 of `length` bytes. `None` for another length, another character or a digit too large.
 pub fn from_base32(text: &str, length: usize) -> Option<Vec<u8>> {
-    if text.len() != (length * 8).div_ceil(5) {
-        return None;
+    let mut bytes = vec![0; length];
+    read_base32(text, &mut bytes).then_some(bytes)
+}
+
+/// Tells whether it could be read.
+fn read_base32(text: &str, bytes: &mut [u8]) -> bool {
+    if text.len() != (bytes.len() * 8).div_ceil(5) {
+        return false;
     }
-    let mut bytes = vec![0u8; length];
-    for (n, character) in text.bytes().rev().enumerate() {
-        let value = VALUES[usize::from(character)];
-        if value == NO_DIGIT {
-            return None;
+    for (group, digits) in bytes.chunks_mut(5).zip(text.as_bytes().rchunks(8)) {
+        let mut bits = 0;
+        for &digit in digits {
+            let value = VALUES[usize::from(digit)];
+            if value == NO_DIGIT {
+                return false;
+            }
+            bits = bits << 5 | u64::from(value);
         }
-        let (byte, shift) = (n * 5 / 8, n * 5 % 8);
-        let bits = u16::from(value) << shift;
-        bytes[byte] |= bits as u8;
-        match bytes.get_mut(byte + 1) {
-            Some(next) => *next |= (bits >> 8) as u8,
-            None if bits >> 8 != 0 => return None,
-            None => {}
+        for byte in group {
+            *byte = bits as u8;
+            bits >>= 8;
+        }
+        if bits != 0 {
+            return false;
         }
     }
-    Some(bytes)
+    true
 }
 
 /// Lower-case hexadecimal.

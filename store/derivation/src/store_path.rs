@@ -22,6 +22,9 @@ pub const STORE_FOLDER: &str = "/sx/store";
 /// Longest name, so that the whole stays under a file name's 255 bytes with room for `.drv` and `.lock`.
 pub const MAX_NAME_LENGTH: usize = 190;
 
+/// Longest store path.
+const LONGEST: usize = STORE_FOLDER.len() + TEXT_LENGTH + MAX_NAME_LENGTH + "/-".len();
+
 /// The path of an object, a derivation or an output to come: `/sx/store/<digest>-<name>`.
 ///
 /// Ordered by digest, then name. The name is non-empty, of at most [`MAX_NAME_LENGTH`] ASCII letters, digits and
@@ -86,7 +89,7 @@ impl StorePath {
     /// The path of the derivation `name` that is encoded as `text`: its name ends in `.drv`.
     pub fn of_derivation(name: &str, text: &[u8]) -> Result<Self, StorePathError> {
         check_name(name)?;
-        let mut fields = Fields::default();
+        let mut fields = Fields(Vec::with_capacity(2 * size_of::<u64>() + name.len() + text.len()));
         fields.add(name.as_bytes()).add(text);
         Self::new(fields.digest("sx derivation v1"), &format!("{name}.drv"))
     }
@@ -184,7 +187,14 @@ impl Fields {
 
 impl fmt::Display for StorePath {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{STORE_FOLDER}/{}-{}", self.digest, self.name)
+        // In one piece, for which a `String` asks for memory once.
+        let mut text = [0; LONGEST];
+        let mut length = 0;
+        for piece in [STORE_FOLDER.as_bytes(), b"/", &self.digest.text(), b"-", self.name.as_bytes()] {
+            text[length..length + piece.len()].copy_from_slice(piece);
+            length += piece.len();
+        }
+        formatter.write_str(std::str::from_utf8(&text[..length]).expect("this holds because names are ASCII"))
     }
 }
 
