@@ -89,8 +89,8 @@ impl Progress {
     /// Prints a line, whatever the verbosity.
     pub fn print(&self, line: &str) {
         let write = || {
-            // With nobody to read, there is nobody to tell.
-            let _ = writeln!(std::io::stderr(), "{line}");
+            // In one piece, whoever else writes there. With nobody to read, there is nobody to tell.
+            let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
         };
         match &self.live {
             Some(live) => live.suspend(write),

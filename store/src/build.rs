@@ -3,7 +3,7 @@
 use crate::attributes::Attributes;
 use crate::object::{self, Contents, ObjectError};
 use crate::pin;
-use crate::realise::{Event, FailedBuilds, Failure, Realiser};
+use crate::realise::{Event, FailedBuilds, Failure, Realiser, Replacements};
 use crate::requirement::{Made, Requirement};
 use crate::sandbox::{self, Conditions, Exit, Sandbox};
 use crate::scan::{DigestText, Wanted};
@@ -101,6 +101,8 @@ pub(crate) struct Build<'a> {
     pub(crate) inputs: BTreeSet<StorePath>,
     /// The path that each output has while it is made.
     scratch: BTreeMap<String, StorePath>,
+    /// The same in place of what stands for it in expressions.
+    own: Replacements,
     attributes: Attributes,
     /// What is required of each output.
     requirements: BTreeMap<String, Vec<Requirement>>,
@@ -118,7 +120,9 @@ impl<'a> Build<'a> {
         for output in derivation.outputs.keys() {
             scratch.insert(output.clone(), path.placeholder(output).map_err(StoreError::from)?);
         }
-        let attributes = Attributes::read(derivation, |text| own_outputs_in(&scratch, text))?;
+        let own = scratch.iter().map(|(output, path)| (own_output(output), path.to_string()));
+        let own = Replacements::from_iter(own);
+        let attributes = Attributes::read(derivation, |text| own.made_in(text))?;
         let mut requirements = BTreeMap::new();
         for output in scratch.keys() {
             // Read before the build, since nobody wants to learn of a slip in them after it.
@@ -128,7 +132,7 @@ impl<'a> Build<'a> {
             // What is asked of closures is asked of rows.
             realiser.store.wait_until_settled(&inputs);
         }
-        Ok(Self { realiser, derivation, path, original, inputs, scratch, attributes, requirements })
+        Ok(Self { realiser, derivation, path, original, inputs, scratch, own, attributes, requirements })
     }
 
     /// Runs the builder in `folder`, which isn't there yet. Tells where each output lies.
@@ -185,8 +189,7 @@ impl<'a> Build<'a> {
 
     /// What the builder runs in.
     pub(crate) fn sandbox(&self, folder: &Path, surroundings: &Surroundings) -> Result<Sandbox, Failure> {
-        let Self { realiser, derivation, inputs, scratch, .. } = self;
-        let own = |text: &BString| own_outputs_in(scratch, text);
+        let Self { realiser, derivation, inputs, scratch, own, .. } = self;
         let given = self.attributes.given(realiser.store, scratch, inputs)?;
         let mut environment = base_environment(surroundings.cores);
         environment.extend(surroundings.environment.clone());
@@ -195,8 +198,8 @@ impl<'a> Build<'a> {
             folder: folder.into(),
             objects: realiser.store.objects(),
             inputs: inputs.clone(),
-            program: own(&derivation.builder),
-            arguments: derivation.arguments.iter().map(own).collect(),
+            program: own.made_in(&derivation.builder),
+            arguments: derivation.arguments.iter().map(|argument| own.made_in(argument)).collect(),
             environment,
             files: given.files,
             limits: realiser.limits,
@@ -411,18 +414,6 @@ impl<'a> Build<'a> {
             None => Ok(()),
         }
     }
-}
-
-/// A text with the outputs' paths in place of what stands for them in expressions.
-fn own_outputs_in(scratch: &BTreeMap<String, StorePath>, text: &BString) -> BString {
-    let mut text = text.clone();
-    for (output, path) in scratch {
-        let placeholder = own_output(output);
-        if text.contains_str(&placeholder) {
-            text = text.replace(placeholder, path.to_string()).into();
-        }
-    }
-    text
 }
 
 /// What every builder finds set. What the derivation sets itself comes over it.

@@ -3,7 +3,7 @@
 //! SQLite in WAL mode with `synchronous=FULL`: what was committed outlives a power cut. An object gets its row last,
 //! when its files are durable, so the database never names what isn't there; files without a row are garbage.
 
-use crate::explain::{self, insert_earlier};
+use crate::explain::{self, Earlier};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -40,7 +40,7 @@ pub struct Said {
     /// Texts to keep.
     pub derivations: Vec<(StorePath, Vec<u8>)>,
     /// Derivations to tell differences from later.
-    pub earlier: Vec<(StorePath, Derivation)>,
+    pub earlier: Vec<Earlier>,
 }
 
 impl Said {
@@ -263,9 +263,7 @@ impl Database {
                 transaction.prepare_cached(sql)?.execute(row)?;
             }
             insert_derivations(transaction, &said.derivations)?;
-            said.earlier
-                .iter()
-                .try_for_each(|(path, derivation)| insert_earlier(transaction, path, derivation))
+            said.earlier.iter().try_for_each(|earlier| earlier.insert(transaction))
         })
     }
 

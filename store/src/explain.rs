@@ -26,9 +26,6 @@ pub(crate) const TABLE: &str = "
     create index if not exists earlier_numbers on earlier (number);
 ";
 
-/// How many derivations of one name are kept.
-const KEPT: i64 = 8;
-
 /// Why a derivation is to be built.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
@@ -122,20 +119,30 @@ impl Display for Change {
     }
 }
 
-/// Notes that the derivation at `path` was realised.
-pub(crate) fn insert_earlier(
-    transaction: &Transaction<'_>,
-    path: &StorePath,
-    derivation: &Derivation,
-) -> Result<(), rusqlite::Error> {
-    let sql =
-        "insert or replace into earlier values (?, ?, (select coalesce(max(number), 0) + 1 from earlier), ?)";
-    let name = name_without_version(&derivation.name);
-    transaction.prepare_cached(sql)?.execute(params![path.to_string(), name, derivation.encode()])?;
-    let sql = "delete from earlier where name = ?1 and number not in
-        (select number from earlier where name = ?1 order by number desc limit ?2)";
-    transaction.prepare_cached(sql)?.execute(params![name, KEPT])?;
-    Ok(())
+/// A derivation that was realised, as it is kept.
+#[derive(Clone, Debug)]
+pub struct Earlier {
+    path: StorePath,
+    name: String,
+    text: Vec<u8>,
+}
+
+impl Earlier {
+    pub(crate) fn new(path: &StorePath, derivation: &Derivation) -> Self {
+        let name = name_without_version(&derivation.name).to_owned();
+        Self { path: path.clone(), name, text: derivation.encode() }
+    }
+
+    pub(crate) fn insert(&self, transaction: &Transaction<'_>) -> Result<(), rusqlite::Error> {
+        let Self { path, name, text } = self;
+        let sql = "insert or replace into earlier values (?, ?, (select coalesce(max(number), 0) + 1 from earlier), ?)";
+        transaction.prepare_cached(sql)?.execute(params![path.to_string(), name, text])?;
+        // Eight of one name are kept. Were the limit a parameter, SQLite would plan the statement anew each time.
+        let sql = "delete from earlier where name = ?1 and number not in
+            (select number from earlier where name = ?1 order by number desc limit 8)";
+        transaction.prepare_cached(sql)?.execute([name])?;
+        Ok(())
+    }
 }
 
 impl Database {

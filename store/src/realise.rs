@@ -7,11 +7,12 @@
 use crate::attributes::AttributeError;
 use crate::build::{self, Builtin};
 use crate::database::Said;
+use crate::explain::Earlier;
 use crate::lock::Lock;
 use crate::requirement::ForbiddenReference;
 use crate::sandbox::{Exit, Limits, SandboxError};
 use crate::store::{Store, StoreError, Unsettled};
-use bstr::{BString, ByteSlice};
+use bstr::{BString, ByteSlice, Finder};
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -544,7 +545,7 @@ impl Realiser<'_> {
         let named = |(output, path): (&str, &StorePath)| (original.clone(), output.to_owned(), path.clone());
         let realisations = outputs.into_iter().map(named).collect();
         // What is built again from what the store knows of it was resolved before, and tells no difference.
-        let earlier = self.derivations.get(original).map(|derivation| (original.clone(), derivation.clone()));
+        let earlier = self.derivations.get(original).map(|derivation| Earlier::new(original, derivation));
         Said { realisations, earlier: earlier.into_iter().collect(), ..Said::default() }
     }
 }
@@ -650,8 +651,7 @@ pub(crate) fn resolve(
     derivation: &Derivation,
     realised: &BTreeMap<StorePath, Outputs>,
 ) -> Result<Derivation, Failure> {
-    let mut resolved = derivation.clone();
-    let mut replacements = Vec::new();
+    let (mut resolved, mut replacements) = (derivation.clone(), Vec::new());
     for (input, outputs) in std::mem::take(&mut resolved.input_derivations) {
         for output in outputs {
             let known = realised.get(&input).ok_or(Failure::UnknownDerivation)?;
@@ -663,15 +663,34 @@ pub(crate) fn resolve(
             resolved.input_sources.insert(path.clone());
         }
     }
-    let replace = |text: &mut BString| {
-        for (placeholder, path) in &replacements {
-            if text.contains_str(placeholder) {
-                *text = text.replace(placeholder, path).into();
+    let replacements = Replacements::from_iter(replacements);
+    let texts = resolved.arguments.iter_mut().chain(resolved.environment.values_mut());
+    [&mut resolved.builder].into_iter().chain(texts).for_each(|text| replacements.make_in(text));
+    Ok(resolved)
+}
+
+/// Texts and what takes their place, to be looked for in many others.
+pub(crate) struct Replacements(Vec<(Finder<'static>, String)>);
+
+impl FromIterator<(String, String)> for Replacements {
+    fn from_iter<T: IntoIterator<Item = (String, String)>>(replacements: T) -> Self {
+        let replacements = replacements.into_iter();
+        Self(replacements.map(|(text, by)| (Finder::new(&text).into_owned(), by)).collect())
+    }
+}
+
+impl Replacements {
+    pub(crate) fn made_in(&self, text: &BString) -> BString {
+        let mut text = text.clone();
+        self.make_in(&mut text);
+        text
+    }
+
+    pub(crate) fn make_in(&self, text: &mut BString) {
+        for (finder, by) in &self.0 {
+            if finder.find(&**text).is_some() {
+                *text = text.replace(finder.needle(), by).into();
             }
         }
-    };
-    replace(&mut resolved.builder);
-    resolved.arguments.iter_mut().for_each(replace);
-    resolved.environment.values_mut().for_each(replace);
-    Ok(resolved)
+    }
 }

@@ -306,8 +306,7 @@ impl Store {
 
     /// The same, but for objects too that this process has placed and not settled.
     pub(crate) fn hold_placed(&self, path: &StorePath) -> Result<bool, StoreError> {
-        // Who placed it held it. What was settled between the two questions is valid.
-        Ok(self.lock_placed().contains_key(path) || self.hold(path)?)
+        Ok(self.is_known(path) || self.hold(path)?)
     }
 
     /// Finds what an output was realised to, and holds it.

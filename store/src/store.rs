@@ -55,10 +55,19 @@ pub struct Store {
     observer: Observer,
     /// Valid objects whose files are damaged: whoever makes one puts it in the old one's place.
     damaged: Mutex<BTreeSet<StorePath>>,
-    /// Objects that were placed and are about to be settled, and what they refer to.
-    placed: Mutex<BTreeMap<StorePath, BTreeSet<StorePath>>>,
-    /// Fewer are placed.
+    /// Objects that are kept for this process because it placed them or had them in view.
+    known: Mutex<BTreeMap<StorePath, Known>>,
+    /// More are settled.
     settled: Condvar,
+}
+
+/// What this process knows of an object.
+#[derive(Debug)]
+pub(crate) struct Known {
+    /// What it refers to, which its path tells: it never changes.
+    references: BTreeSet<StorePath>,
+    /// If not, it was placed and is about to be.
+    is_settled: bool,
 }
 
 /// What can't be done with a store.
@@ -139,7 +148,7 @@ impl Store {
             holder: Holder::new(folder),
             observer: Box::new(|_| {}),
             damaged: Mutex::default(),
-            placed: Mutex::default(),
+            known: Mutex::default(),
             settled: Condvar::new(),
         })
     }
@@ -367,8 +376,14 @@ impl Store {
         }
         let settled = self.settle_all(&moved, &objects, &said);
         {
-            let mut placed = self.lock_placed();
-            objects.iter().for_each(|object| drop(placed.remove(&object.path)));
+            let mut known = self.lock_known();
+            for object in &objects {
+                if settled.is_err() {
+                    known.remove(&object.path);
+                } else if let Some(known) = known.get_mut(&object.path) {
+                    known.is_settled = true;
+                }
+            }
         }
         self.settled.notify_all();
         // Others may go on before the folders are deleted.
@@ -395,42 +410,52 @@ impl Store {
 
     /// Lets builds of this process have what was placed, before somebody settles it.
     pub(crate) fn announce(&self, unsettled: &[Unsettled]) {
-        let objects = unsettled.iter().filter_map(|one| one.object.as_ref());
-        self.lock_placed().extend(objects.map(|object| (object.path.clone(), object.references.clone())));
+        let mut known = self.lock_known();
+        for object in unsettled.iter().filter_map(|one| one.object.as_ref()) {
+            let references = object.references.clone();
+            known.insert(object.path.clone(), Known { references, is_settled: false });
+        }
     }
 
     /// Waits until none of the paths is only placed.
     pub(crate) fn wait_until_settled(&self, paths: &BTreeSet<StorePath>) {
-        let mut placed = self.lock_placed();
-        while placed.keys().any(|path| paths.contains(path)) {
-            placed = self.settled.wait(placed).unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.lock_known();
+        while paths.iter().any(|path| known.get(path).is_some_and(|known| !known.is_settled)) {
+            known = self.settled.wait(known).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    /// What [`closure`](Self::closure) gives, with what is placed and not settled.
+    /// What [`closure`](Self::closure) gives of paths that are held, with what is placed and not settled.
     pub(crate) fn closure_of_placed(
         &self,
         paths: &BTreeSet<StorePath>,
     ) -> Result<BTreeSet<StorePath>, StoreError> {
-        let (mut closure, mut settled) = (BTreeSet::new(), BTreeSet::new());
-        let mut open: Vec<StorePath> = paths.iter().cloned().collect();
-        {
-            let placed = self.lock_placed();
-            while let Some(path) = open.pop() {
-                match placed.get(&path) {
-                    // Settled objects refer to settled ones.
-                    None => drop(settled.insert(path)),
-                    Some(references) if closure.insert(path) => open.extend(references.iter().cloned()),
-                    Some(_) => {}
-                }
+        let (mut closure, mut open) = (BTreeSet::new(), paths.iter().cloned().collect::<Vec<_>>());
+        let mut known = self.lock_known();
+        while let Some(path) = open.pop() {
+            if closure.contains(&path) {
+                continue;
             }
+            if let Some(Known { references, .. }) = known.get(&path) {
+                open.extend(references.iter().cloned());
+            } else {
+                let references = self.database.references(&path)?;
+                open.extend(references.iter().cloned());
+                known.insert(path.clone(), Known { references, is_settled: true });
+            }
+            closure.insert(path);
         }
-        closure.append(&mut self.closure(&settled)?);
         Ok(closure)
     }
 
-    pub(crate) fn lock_placed(&self) -> MutexGuard<'_, BTreeMap<StorePath, BTreeSet<StorePath>>> {
-        self.placed.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether an object is known, and so kept until this process ends.
+    pub(crate) fn is_known(&self, path: &StorePath) -> bool {
+        self.lock_known().contains_key(path)
+    }
+
+    fn lock_known(&self) -> MutexGuard<'_, BTreeMap<StorePath, Known>> {
+        // Nothing panics while it is held.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What [`Database::register`] does, and adds to the second record.

@@ -36,29 +36,31 @@ pub fn run(
 ) -> Result<Exit, SandboxError> {
     let outside = view::outside();
     let view = view::make(sandbox, outside)?;
-    let (bytes, pointers) = plan::write(sandbox, &view, outside)?;
+    let message = plan::write(sandbox, &view, outside)?;
     let pipe = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC);
     let (log_read, log_write) = pipe.map_err(|e| enter("make a pipe", e))?;
-    let first = FirstProcess::start()?;
+    let mut first = FirstProcess::start()?;
     map_ids(first.number, outside).map_err(|e| enter("map the build user", e))?;
     // The first process waits for this, and knows that we are gone when the channel is closed.
     let console = sandbox.visit.as_ref().map(|visit| visit.console);
     let files: Vec<RawFd> =
         [log_write.as_raw_fd()].into_iter().chain(console.into_iter().flatten()).collect();
-    if send(first.channel.as_raw_fd(), &[bytes.len() as u64, pointers as u64], &files) < 0 {
-        return Err(enter("start the sandbox", std::io::Error::last_os_error()));
-    }
-    drop(log_write);
-    (&first.channel).write_all(&bytes).map_err(|e| enter("start the sandbox", e))?;
+    // In one message, so that it is woken once.
+    let sent = match send(first.channel.as_raw_fd(), &message, &files) {
+        ..0 => return Err(enter("start the sandbox", std::io::Error::last_os_error())),
+        sent => sent as usize,
+    };
+    (&first.channel).write_all(&message[sent..]).map_err(|e| enter("start the sandbox", e))?;
     let mut watch = Watch::new(&sandbox.limits, first.number, &sandbox.folder);
-    let stopped = follow(sandbox, cancelled, &mut watch, log_read, &first.channel, &mut output);
+    let stopped = follow(sandbox, cancelled, &mut watch, log_read, &first, &mut output);
+    // Kept open until here, so that nobody is woken when the builder closes it.
+    drop(log_write);
     if stopped.is_err() {
         first.kill();
     }
-    let channel = first.channel.try_clone().map_err(|e| enter("wait for the end", e))?;
     first.wait().map_err(|e| enter("wait for the end", e))?;
     stopped?;
-    read_status(sandbox, &view, channel)
+    read_status(sandbox, &view, &first.channel)
 }
 
 fn enter(stage: &str, source: impl Into<std::io::Error>) -> SandboxError {
@@ -84,30 +86,25 @@ fn follow(
     cancelled: &AtomicBool,
     watch: &mut Watch<'_>,
     log: OwnedFd,
-    channel: &UnixStream,
+    first: &FirstProcess,
     output: &mut impl FnMut(&[u8]),
 ) -> Result<(), SandboxError> {
     let limits = &sandbox.limits;
     let mut log = File::from(log);
     let interval = Timespec { tv_sec: 0, tv_nsec: INTERVAL.as_nanos() as i64 };
     let start = Instant::now();
-    let (mut last, mut printed, mut open) = (start, 0u64, true);
+    let (mut last, mut printed) = (start, 0u64);
     let mut buffer = [0; 16 << 10];
     loop {
-        // The channel is only written to at the end; its closing says that the first process is gone.
-        let mut watched = vec![PollFd::new(channel, PollFlags::empty())];
-        if open {
-            watched.push(PollFd::new(&log, PollFlags::IN));
-        }
+        // In this order: when the first process is gone, and with it all others, nothing more comes.
+        let mut watched = [first.end(), PollFd::new(&log, PollFlags::IN)];
         match poll(&mut watched, Some(&interval)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(enter("follow the build", error)),
         }
-        let gone = watched[0].revents().contains(PollFlags::HUP);
-        let readable = watched.get(1).is_some_and(|log| !log.revents().is_empty());
+        let [gone, readable] = watched.map(|watched| !watched.revents().is_empty());
         if readable {
             let count = log.read(&mut buffer).map_err(|e| enter("read the log", e))?;
-            open = count > 0;
             last = Instant::now();
             printed += count as u64;
             if printed > limits.log_bytes {
@@ -130,7 +127,7 @@ fn follow(
     }
 }
 
-fn read_status(sandbox: &Sandbox, view: &View<'_>, mut channel: UnixStream) -> Result<Exit, SandboxError> {
+fn read_status(sandbox: &Sandbox, view: &View<'_>, mut channel: &UnixStream) -> Result<Exit, SandboxError> {
     let mut report = [0; 12];
     if channel.read_exact(&mut report).is_err() {
         let source = std::io::Error::other("it was killed from outside");

@@ -119,6 +119,8 @@ pub(super) fn first_process(given: &Given, channel: RawFd, filter_error: c_int) 
     let [bytes_count, pointers_count] = sizes.map(|size| size as usize);
     let pointers_size = pointers_count.wrapping_mul(size_of::<*const c_char>());
     let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // At once, since all of it is written.
+    let flags = flags | libc::MAP_POPULATE;
     let size = pointers_size.wrapping_add(bytes_count);
     // SAFETY: a new piece of memory.
     let memory = unsafe { libc::mmap(null_mut(), size, protection, flags, -1, 0) };
@@ -424,9 +426,6 @@ pub(super) fn reset_signals() {
 }
 
 fn wait_for_builder(plan: &Plan<'_>, builder: pid_t) -> ! {
-    // The builder alone keeps the log open, so that its end is seen when all its descendants are gone.
-    // SAFETY: ours, and not used any more.
-    unsafe { libc::close(plan.log) };
     loop {
         let mut status = 0;
         // SAFETY: the kernel writes the status during the call.

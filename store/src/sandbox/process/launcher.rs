@@ -82,13 +82,14 @@ impl FirstProcess {
         let _ = rustix::process::pidfd_send_signal(&self.handle, Signal::KILL);
     }
 
-    /// Waits until it and all others are gone.
-    pub(super) fn wait(mut self) -> io::Result<()> {
-        self.wait_here()
+    /// Is ready when it and all others are gone.
+    pub(super) fn end(&self) -> PollFd<'_> {
+        PollFd::new(&self.handle, PollFlags::IN)
     }
 
-    fn wait_here(&mut self) -> io::Result<()> {
-        let mut watched = [PollFd::new(&self.handle, PollFlags::IN)];
+    /// Waits until it and all others are gone.
+    pub(super) fn wait(&mut self) -> io::Result<()> {
+        let mut watched = [self.end()];
         rustix::io::retry_on_intr(|| poll(&mut watched, None))?;
         self.is_gone = true;
         if let Some(launcher) = &mut *lock() {
@@ -102,7 +103,7 @@ impl Drop for FirstProcess {
     fn drop(&mut self) {
         if !self.is_gone {
             self.kill();
-            let _ = self.wait_here();
+            let _ = self.wait();
         }
     }
 }

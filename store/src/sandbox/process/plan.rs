@@ -41,13 +41,14 @@ pub(super) struct Plan<'a> {
     pub(super) environment: *const *const c_char,
 }
 
-/// A plan as bytes, and how many pointers are made of it.
-pub(super) fn write(
-    sandbox: &Sandbox,
-    view: &View<'_>,
-    outside: Outside,
-) -> Result<(Vec<u8>, usize), SandboxError> {
-    let mut plan = Writer(Vec::with_capacity(8 << 10));
+/// The message that the first process waits for: how many bytes the plan has and how many pointers are made of it, and the plan.
+pub(super) fn write(sandbox: &Sandbox, view: &View<'_>, outside: Outside) -> Result<Vec<u8>, SandboxError> {
+    // Each list ends in one more, which is null.
+    let pointers = sandbox.arguments.len() + 1 + sandbox.environment.len() + 2;
+    let mut message = Writer(Vec::with_capacity(8 << 10));
+    message.number(0);
+    message.number(pointers as u64);
+    let plan = &mut message;
     plan.text(&view::c_string(&sandbox.folder));
     plan.text(&view::c_string(&sandbox.objects));
     plan.text(&view.options);
@@ -55,7 +56,7 @@ pub(super) fn write(
     let conditions = &sandbox.conditions;
     plan.bytes(format!("{}\0", conditions.host_name).as_bytes());
     plan.number(conditions.umask.into());
-    Clocks::write(conditions, &mut plan);
+    Clocks::write(conditions, plan);
     plan.part(|part| view.entries.iter().for_each(|entry| entry.write(part)));
     plan.part(|part| view.attributes.iter().for_each(|attributes| attributes.write(part)));
     plan.option(view.reversed.as_ref(), |plan, reversed| plan.part(|part| reversed.write(part)));
@@ -74,8 +75,10 @@ pub(super) fn write(
         variable
     });
     plan.texts(sandbox.environment.len(), variables)?;
-    // Each list ends in one more, which is null.
-    Ok((plan.0, sandbox.arguments.len() + 1 + sandbox.environment.len() + 2))
+    let Writer(mut message) = message;
+    let length = (message.len() - 2 * size_of::<u64>()) as u64;
+    message[..size_of::<u64>()].copy_from_slice(&length.to_ne_bytes());
+    Ok(message)
 }
 
 impl<'a> Plan<'a> {
