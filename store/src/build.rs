@@ -64,6 +64,10 @@ pub(crate) fn build(
     let places = build.run(&folder, &Surroundings::usual(realiser), &store.log(path));
     let mut built = places.and_then(|places| build.outputs(&places));
     if let Ok((_, unsettled)) = &mut built {
+        for name in ["build", "tmp"] {
+            // Most builders leave them empty, and to try costs less than to look into them.
+            let _ = std::fs::remove_dir(folder.join(name));
+        }
         // What is built next doesn't wait for this.
         unsettled.push(Unsettled { folder: Some(removed_at_the_end), ..Unsettled::default() });
         return built;

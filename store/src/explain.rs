@@ -7,7 +7,7 @@ use crate::database::{Database, DatabaseError};
 use crate::realise::{Failure, RealiseError, Realiser};
 use crate::store::StoreError;
 use bstr::{BStr, BString, ByteSlice};
-use rusqlite::{Transaction, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Display, Formatter};
 use sx_derivation::digest::TEXT_LENGTH;
@@ -137,10 +137,14 @@ impl Earlier {
         let Self { path, name, text } = self;
         let sql = "insert or replace into earlier values (?, ?, (select coalesce(max(number), 0) + 1 from earlier), ?)";
         transaction.prepare_cached(sql)?.execute(params![path.to_string(), name, text])?;
-        // Eight of one name are kept. Were the limit a parameter, SQLite would plan the statement anew each time.
-        let sql = "delete from earlier where name = ?1 and number not in
-            (select number from earlier where name = ?1 order by number desc limit 8)";
-        transaction.prepare_cached(sql)?.execute([name])?;
+        // Eight of one name are kept.
+        let sql = "select number from earlier where name = ? order by number desc limit 1 offset 8";
+        let last: Option<i64> =
+            transaction.prepare_cached(sql)?.query_row([name], |row| row.get(0)).optional()?;
+        if let Some(last) = last {
+            let sql = "delete from earlier where name = ? and number <= ?";
+            transaction.prepare_cached(sql)?.execute(params![name, last])?;
+        }
         Ok(())
     }
 }

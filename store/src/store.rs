@@ -345,7 +345,10 @@ impl Store {
         // Others hold it while they do the same, for no longer than that takes.
         let lock = self.lock(&path, &AtomicBool::new(false), || {})?;
         let mut unsettled = Unsettled { locks: vec![lock], ..Unsettled::default() };
-        let is_valid = self.hold(&path)?;
+        self.holder.enter()?.hold(&path)?;
+        // What isn't there isn't valid, or lost its file: the database needn't be asked.
+        let is_there = std::fs::symlink_metadata(self.location(&path)).is_ok();
+        let is_valid = is_there && self.database.is_valid(&path)?;
         if !is_valid || self.lock_damaged().contains(&path) {
             self.move_in(&new, &path)?;
             unsettled.moved = Some((self.location(&path), contents.files));

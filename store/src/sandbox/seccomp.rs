@@ -81,45 +81,39 @@ pub(super) fn filter() -> Vec<sock_filter> {
     code
 }
 
-/// A second filter, by which a tracer is asked what time it is, and before a wait until a moment of the day.
-pub(super) fn time_filter() -> Vec<sock_filter> {
-    let (trace, pass) = (
-        statement(BPF_RET | BPF_K, libc::SECCOMP_RET_TRACE),
-        statement(BPF_RET | BPF_K, libc::SECCOMP_RET_ALLOW),
-    );
-    // Calls of other machines are refused by the first filter.
-    let mut code = vec![load(NUMBER)];
-    let always = [
-        libc::SYS_time,
-        libc::SYS_gettimeofday,
-        libc::SYS_clock_nanosleep,
-        libc::SYS_timer_settime,
-        libc::SYS_timerfd_settime,
-    ];
-    for number in always {
-        code.extend([jump(BPF_JEQ, number as u32, 0, 1), trace]);
-    }
-    let clocks = [libc::CLOCK_REALTIME, libc::CLOCK_REALTIME_COARSE, libc::CLOCK_TAI];
-    code.extend([
-        jump(BPF_JEQ, libc::SYS_clock_gettime as u32, 0, 6),
-        load(argument_low_half(0)),
-        jump(BPF_JEQ, clocks[0] as u32, 2, 0),
-        jump(BPF_JEQ, clocks[1] as u32, 1, 0),
-        jump(BPF_JEQ, clocks[2] as u32, 0, 1),
-        trace,
-        pass,
-    ]);
-    code.extend([
-        jump(BPF_JEQ, libc::SYS_futex as u32, 0, 3),
-        load(argument_low_half(1)),
-        jump(BPF_JSET, libc::FUTEX_CLOCK_REALTIME as u32, 0, 1),
-        trace,
-        pass,
-    ]);
-    code
-}
+/// Asks the tracer.
+const TRACE: sock_filter = statement(BPF_RET | BPF_K, libc::SECCOMP_RET_TRACE);
+const PASS: sock_filter = statement(BPF_RET | BPF_K, libc::SECCOMP_RET_ALLOW);
 
-fn load(offset: u32) -> sock_filter {
+/// A second filter, by which a tracer is asked what time it is, and before a wait until a moment of the day.
+pub(super) const TIME_FILTER: [sock_filter; 23] = [
+    // Calls of other machines are refused by the first filter.
+    load(NUMBER),
+    jump(BPF_JEQ, libc::SYS_time as u32, 0, 1),
+    TRACE,
+    jump(BPF_JEQ, libc::SYS_gettimeofday as u32, 0, 1),
+    TRACE,
+    jump(BPF_JEQ, libc::SYS_clock_nanosleep as u32, 0, 1),
+    TRACE,
+    jump(BPF_JEQ, libc::SYS_timer_settime as u32, 0, 1),
+    TRACE,
+    jump(BPF_JEQ, libc::SYS_timerfd_settime as u32, 0, 1),
+    TRACE,
+    jump(BPF_JEQ, libc::SYS_clock_gettime as u32, 0, 6),
+    load(argument_low_half(0)),
+    jump(BPF_JEQ, libc::CLOCK_REALTIME as u32, 2, 0),
+    jump(BPF_JEQ, libc::CLOCK_REALTIME_COARSE as u32, 1, 0),
+    jump(BPF_JEQ, libc::CLOCK_TAI as u32, 0, 1),
+    TRACE,
+    PASS,
+    jump(BPF_JEQ, libc::SYS_futex as u32, 0, 3),
+    load(argument_low_half(1)),
+    jump(BPF_JSET, libc::FUTEX_CLOCK_REALTIME as u32, 0, 1),
+    TRACE,
+    PASS,
+];
+
+const fn load(offset: u32) -> sock_filter {
     statement(BPF_LD | BPF_W | BPF_ABS, offset)
 }
 
@@ -127,11 +121,11 @@ fn refuse(errno: i32) -> sock_filter {
     statement(BPF_RET | BPF_K, libc::SECCOMP_RET_ERRNO | errno as u32)
 }
 
-fn statement(code: u32, value: u32) -> sock_filter {
+const fn statement(code: u32, value: u32) -> sock_filter {
     sock_filter { code: code as u16, jt: 0, jf: 0, k: value }
 }
 
 /// Compares the accumulator with `value` and skips `yes` or `no` instructions.
-fn jump(comparison: u32, value: u32, yes: u8, no: u8) -> sock_filter {
+const fn jump(comparison: u32, value: u32, yes: u8, no: u8) -> sock_filter {
     sock_filter { code: (BPF_JMP | comparison | BPF_K) as u16, jt: yes, jf: no, k: value }
 }

@@ -14,8 +14,8 @@
 
 use super::first::install;
 use super::plan::{Reader, Writer};
-use crate::sandbox::Conditions;
-use libc::{c_int, c_long, c_ulong, clockid_t, pid_t, sock_filter, user_regs_struct};
+use crate::sandbox::{Conditions, seccomp};
+use libc::{c_int, c_long, c_ulong, clockid_t, pid_t, user_regs_struct};
 use std::ffi::{CStr, CString};
 use std::os::fd::RawFd;
 
@@ -40,13 +40,11 @@ const WORD: u64 = 8;
 pub(super) struct Clocks<'a> {
     /// Lines for the kernel about the clocks that count from the machine's start.
     offsets: Option<&'a CStr>,
-    day: Option<Day<'a>>,
+    day: Option<Day>,
 }
 
-struct Day<'a> {
+struct Day {
     ahead_seconds: i64,
-    /// Stops what asks for the time of day.
-    filter: &'a [sock_filter],
 }
 
 impl<'a> Clocks<'a> {
@@ -63,10 +61,10 @@ impl<'a> Clocks<'a> {
         );
     }
 
-    pub(super) fn read(plan: &mut Reader<'a>, filter: &'a [sock_filter]) -> Self {
+    pub(super) fn read(plan: &mut Reader<'a>) -> Self {
         let offsets = plan.option(Reader::text);
         let day = plan.option(Reader::number);
-        Self { offsets, day: day.map(|seconds| Day { ahead_seconds: seconds as i64, filter }) }
+        Self { offsets, day: day.map(|seconds| Day { ahead_seconds: seconds as i64 }) }
     }
 
     /// Whether they show anything else than the host's.
@@ -106,7 +104,9 @@ impl<'a> Clocks<'a> {
 
     /// The builder's side.
     pub(super) fn wait_at_gate(&self, [theirs, ours]: [RawFd; 2]) -> c_long {
-        let Some(day) = &self.day else { return 0 };
+        if self.day.is_none() {
+            return 0;
+        }
         // SAFETY: the other side's.
         unsafe { libc::close(theirs) };
         // Only what may be dumped may be traced. No other process of the build runs yet, and this one becomes a program.
@@ -115,7 +115,7 @@ impl<'a> Clocks<'a> {
         if dumpable < 0 || send(ours) != 1 || receive(ours) != 1 {
             return -1;
         }
-        install(day.filter)
+        install(&seccomp::TIME_FILTER)
     }
 
     /// Traces the builder, which waits.
@@ -188,7 +188,7 @@ impl<'a> Clocks<'a> {
     }
 }
 
-impl Day<'_> {
+impl Day {
     /// Makes a moment of the builder's day the host's. One that is none, such as a length of time, stays as it is: it is much
     /// smaller.
     fn bring_back(&self, process: pid_t, place: u64) {

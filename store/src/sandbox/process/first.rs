@@ -13,6 +13,7 @@ use super::root::{change_root, leave_old_root, make_entry, open_sources, set_att
 use crate::sandbox::view::{Attributes, Entry};
 use crate::sandbox::{BUILD_GROUP, BUILD_USER};
 use libc::{c_char, c_int, c_long, c_ulong, pid_t, sock_filter};
+use std::cell::UnsafeCell;
 use std::os::fd::RawFd;
 use std::ptr::{null, null_mut};
 
@@ -22,15 +23,24 @@ const MAX_OPEN_FILES: u64 = 4096;
 /// Where a builder starts.
 const BUILD_FOLDER: &std::ffi::CStr = c"/build";
 
-/// What every first process finds made.
-pub(super) struct Given {
-    /// The builder's, until it becomes its program: a few calls deep.
-    pub(super) stack: &'static [u8],
-    /// What no builder may call.
-    pub(super) filter: Vec<sock_filter>,
-    /// What a builder whose day is ahead is stopped at.
-    pub(super) time_filter: Vec<sock_filter>,
+/// Size of the stack of a launcher, and of a builder's last steps before its program: a few calls deep.
+const STACK_BYTES: usize = 64 << 10;
+
+/// A stack for copies of this process, each of which has its own copy of it. Apart from the heap, which the launcher gives up.
+#[repr(align(16))]
+pub(super) struct Stack(UnsafeCell<[u8; STACK_BYTES]>);
+
+// SAFETY: no thread of this process reads or writes it.
+unsafe impl Sync for Stack {}
+
+impl Stack {
+    pub(super) const fn new() -> Self {
+        Self(UnsafeCell::new([0; STACK_BYTES]))
+    }
 }
+
+/// The builder's, until it becomes its program.
+static STACK: Stack = Stack::new();
 
 /// Steps on the way in, each with what it is for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +114,7 @@ pub(super) fn check(plan: &Plan<'_>, stage: Stage, detail: c_int, result: impl I
 }
 
 /// Reads the plan that comes through the channel, and carries it out.
-pub(super) fn first_process(given: &Given, channel: RawFd, filter_error: c_int) -> ! {
+pub(super) fn first_process(channel: RawFd, filter_error: c_int) -> ! {
     close_all_but([channel; 2]);
     if filter_error != 0 {
         report(channel, Stage::Filter, 0, filter_error);
@@ -147,7 +157,7 @@ pub(super) fn first_process(given: &Given, channel: RawFd, filter_error: c_int) 
     let bytes = unsafe { std::slice::from_raw_parts(start, bytes_count) };
     let [log, input, output, errors] = files;
     let console = (input >= 0).then_some([input, output, errors]);
-    carry_out(&Plan::read(bytes, pointers, given, channel, log, console))
+    carry_out(&Plan::read(bytes, pointers, channel, log, console))
 }
 
 fn carry_out(plan: &Plan<'_>) -> ! {
@@ -187,15 +197,13 @@ fn carry_out(plan: &Plan<'_>) -> ! {
     }
     let mut gate = [-1; 2];
     check(plan, Stage::Tracing, 0, plan.clocks.make_gate(&mut gate));
-    // Nothing is copied for the builder: it borrows this process's memory, which stands still until the builder has become
-    // its program. But who shares memory stays where the clocks are that its parent has, before Linux 6.0; and who
-    // waits for its tracer can't be waited for by it.
-    let shared = if plan.clocks.are_ahead() { 0 } else { libc::CLONE_VM | libc::CLONE_VFORK };
+    // Nothing is copied for the builder: until it has become its program it borrows this process's memory, which stands still:
+    // this process waits for its end. But who shares memory stays where the clocks are that its parent has, before Linux 6.0; and
+    // who is to be traced lets its memory be looked into.
+    let shared = if plan.clocks.are_ahead() { 0 } else { libc::CLONE_VM };
     let mut given = (plan, gate);
-    // SAFETY: plan and gate outlive the builder's use of them, since this process goes on after that only.
-    match unsafe {
-        clone_onto(plan.given.stack, shared | libc::SIGCHLD, become_builder, (&raw mut given).cast())
-    } {
+    // SAFETY: plan and gate outlive the builder's use of them, since this process ends after it.
+    match unsafe { clone_onto(&STACK, shared | libc::SIGCHLD, become_builder, (&raw mut given).cast()) } {
         error @ ..0 => {
             report(plan.channel, Stage::Fork, 0, -error as c_int);
             exit(1)
@@ -216,12 +224,12 @@ fn carry_out(plan: &Plan<'_>) -> ! {
 ///
 /// The stack is nobody else's and large enough for the function, and it and `given` live as long as that uses them.
 pub(super) unsafe fn clone_onto(
-    stack: &[u8],
+    stack: &Stack,
     flags: c_int,
     function: extern "C" fn(*mut libc::c_void) -> !,
     given: *mut libc::c_void,
 ) -> c_long {
-    let top = stack.as_ptr_range().end as usize & !15;
+    let top = stack.0.get() as usize + STACK_BYTES;
     let answer: c_long;
     // SAFETY: the clone begins on its own stack, aligned as for a call, and never returns from the function; for this process it's
     // a system call, which changes rax, rcx and r11 and, with memory shared, what the function writes.

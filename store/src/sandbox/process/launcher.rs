@@ -10,19 +10,16 @@
 #![expect(unsafe_code, reason = "the calls between clone and exec have no safe wrapper")]
 
 use super::enter;
-use super::first::{Given, clone_onto, exit, first_process, install, reset_signals};
+use super::first::{Stack, clone_onto, exit, first_process, install, reset_signals};
 use crate::sandbox::{SandboxError, seccomp};
-use libc::{c_int, c_long, c_ulong, c_void, pid_t};
+use libc::{c_int, c_long, c_ulong, c_void, pid_t, sock_filter};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::ptr::{null, null_mut};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-
-/// Size of the stack of a launcher, and of a builder's last steps before its program: a few calls deep.
-const STACK_BYTES: usize = 64 << 10;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Most files that one message carries.
 const MOST_FILES: usize = 4;
@@ -130,12 +127,7 @@ fn lock() -> MutexGuard<'static, Option<Launcher>> {
 
 impl Launcher {
     fn begin() -> io::Result<Self> {
-        static GIVEN: OnceLock<Given> = OnceLock::new();
-        let given = GIVEN.get_or_init(|| Given {
-            stack: Vec::leak(vec![0; STACK_BYTES]),
-            filter: seccomp::filter(),
-            time_filter: seccomp::time_filter(),
-        });
+        static STACK: Stack = Stack::new();
         let mut sockets = [-1; 2];
         let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC;
         // SAFETY: two numbers are written to two numbers.
@@ -144,10 +136,11 @@ impl Launcher {
         }
         // SAFETY: they are new, and nobody else's.
         let [socket, theirs] = sockets.map(|socket| unsafe { OwnedFd::from_raw_fd(socket) });
-        let stack = vec![0; STACK_BYTES];
-        let mut begin = Begin { given, socket: theirs.as_raw_fd() };
+        let filter = seccomp::filter();
+        let mut begin =
+            Begin { socket: theirs.as_raw_fd(), filter: &filter, heap_start: heap_start().unwrap_or(0) };
         // SAFETY: without shared memory the stack and what is given are the copy's own.
-        match unsafe { clone_onto(&stack, libc::SIGCHLD, launch, (&raw mut begin).cast()) } {
+        match unsafe { clone_onto(&STACK, libc::SIGCHLD, launch, (&raw mut begin).cast()) } {
             error @ ..0 => Err(io::Error::from_raw_os_error(-error as i32)),
             process => {
                 let process =
@@ -204,16 +197,31 @@ impl Drop for Launcher {
     }
 }
 
+/// Where this process's heap begins, unless something lies in it that no process can do without.
+fn heap_start() -> Option<usize> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The program's name, which may hold spaces, is the second field; the heap's start is the 47th.
+    let start = stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(44)?.parse().ok()?;
+    // SAFETY: plain numbers; 0 changes nothing.
+    let end = unsafe { libc::syscall(libc::SYS_brk, 0) } as usize;
+    // What a thread has for itself, which is there in programs that are linked statically.
+    // SAFETY: it is always there.
+    let own = unsafe { libc::__errno_location() } as usize;
+    (!(start..end).contains(&own)).then_some(start)
+}
+
 // ---- The launcher: the kernel only, from here on ----
 
-struct Begin {
-    given: &'static Given,
+struct Begin<'a> {
     socket: RawFd,
+    filter: &'a [sock_filter],
+    /// 0 if it is kept.
+    heap_start: usize,
 }
 
 extern "C" fn launch(begin: *mut c_void) -> ! {
     // SAFETY: it is what was given with this function, and this process has a copy of it.
-    let Begin { given, socket } = unsafe { begin.cast::<Begin>().read() };
+    let Begin { socket, filter, heap_start } = unsafe { begin.cast::<Begin<'_>>().read() };
     // Of another session, so that what a terminal tells sx to do isn't told to its builds.
     // SAFETY: plain numbers.
     unsafe { libc::setsid() };
@@ -229,7 +237,12 @@ extern "C" fn launch(begin: *mut c_void) -> ! {
     }
     close_all_but([socket; 2]);
     // Once for all builders, who would each wait for its translation.
-    let filter_error = confine(given);
+    let filter_error = confine(filter);
+    if heap_start > 0 {
+        // Each first process would get a copy and give it back, and all that sx has read lies there.
+        // SAFETY: nothing of it is used from here on.
+        unsafe { libc::syscall(libc::SYS_brk, heap_start) };
+    }
     loop {
         let (mut request, mut files) = ([0; MOST_ENDED + 1], [-1; MOST_FILES]);
         let count = receive(socket, &mut request, &mut files);
@@ -248,7 +261,7 @@ extern "C" fn launch(begin: *mut c_void) -> ! {
         let [channel, ..] = files;
         let mut handle: c_int = -1;
         let answer = match clone_into_namespaces(&mut handle) {
-            0 => first_process(given, channel, filter_error),
+            0 => first_process(channel, filter_error),
             answer => answer as c_int,
         };
         let handles = [handle];
@@ -261,10 +274,10 @@ extern "C" fn launch(begin: *mut c_void) -> ! {
 }
 
 /// Takes away what no builder may do, as far as this process doesn't need it. Gives the kernel's error, 0 for none.
-fn confine(given: &Given) -> c_int {
+fn confine(filter: &[sock_filter]) -> c_int {
     // SAFETY: plain numbers.
     let is_refused = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) } < 0;
-    match is_refused || install(&given.filter) < 0 {
+    match is_refused || install(filter) < 0 {
         true => io::Error::last_os_error().raw_os_error().unwrap_or(libc::EINVAL),
         false => 0,
     }
@@ -381,6 +394,8 @@ mod tests {
         let first = FirstProcess::start().unwrap();
         let number = first.number;
         assert!(place(number).exists());
+        let maps = std::fs::read_to_string(place(number).join("maps")).unwrap();
+        assert!(!maps.contains("[heap]"), "{maps}");
         drop(first);
         // The second is asked for after the first has ended, and the third in advance.
         let (second, third) = (FirstProcess::start().unwrap(), FirstProcess::start().unwrap());

@@ -4,7 +4,6 @@
 //! process, so what can't be read as it should is read as nothing: between clone and exec nobody could be told of it.
 
 use super::clocks::Clocks;
-use super::first::Given;
 use crate::sandbox::view::{self, Outside, View};
 use crate::sandbox::{Processors, Sandbox, SandboxError, Terminal};
 use bstr::BString;
@@ -14,7 +13,6 @@ use std::os::fd::RawFd;
 
 /// Everything that the first process needs.
 pub(super) struct Plan<'a> {
-    pub(super) given: &'a Given,
     /// Leads to who has planned it.
     pub(super) channel: RawFd,
     pub(super) log: RawFd,
@@ -86,7 +84,6 @@ impl<'a> Plan<'a> {
     pub(super) fn read(
         bytes: &'a [u8],
         pointers: &'a mut [*const c_char],
-        given: &'a Given,
         channel: RawFd,
         log: RawFd,
         console: Option<[RawFd; 3]>,
@@ -95,7 +92,7 @@ impl<'a> Plan<'a> {
         let (folder, objects, options) = (plan.text(), plan.text(), plan.text());
         let becomes_other = plan.number() != 0;
         let (host_name, umask) = (plan.text(), plan.number() as libc::mode_t);
-        let clocks = Clocks::read(&mut plan, &given.time_filter);
+        let clocks = Clocks::read(&mut plan);
         let (entries, attributes, reversed) = (plan.part(), plan.part(), plan.option(Reader::part));
         let has_one_processor = plan.number() != 0;
         let (most_processes, most_file_bytes) = (plan.option(Reader::number), plan.option(Reader::number));
@@ -116,7 +113,6 @@ impl<'a> Plan<'a> {
         let environment_count = plan.number() as usize;
         let environment = list(environment_count, &mut plan);
         Self {
-            given,
             channel,
             log,
             console,

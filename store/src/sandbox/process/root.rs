@@ -52,6 +52,10 @@ pub(super) fn make_entry(plan: &Plan<'_>, entry: &Entry<'_>, outside: &Sources, 
             // SAFETY: the string ends in a zero byte.
             unsafe { libc::mkdir(place.as_ptr(), *mode) }
         }
+        Entry::File { place, mode, text } if text.is_empty() => {
+            // SAFETY: as above.
+            unsafe { libc::mknod(place.as_ptr(), libc::S_IFREG | *mode, 0) }
+        }
         Entry::File { place, mode, text } => {
             let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_CLOEXEC;
             // SAFETY: as above.
