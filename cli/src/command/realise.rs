@@ -7,6 +7,7 @@ use crate::session::Session;
 use crate::substitution::SubstitutionArguments;
 use clap::Args;
 use serde::Serialize;
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 
 /// Make a package's outputs valid in the store, and print their store paths
@@ -50,6 +51,8 @@ struct OutputReport {
 
 pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
     let (package, derivations) = session.package(&arguments.target)?;
+    // This process ends when they have been of use: to give the memory of thousands back takes a while.
+    let derivations = ManuallyDrop::new(derivations);
     if arguments.building.dry_run {
         return plan(session, arguments, &package, &derivations);
     }
