@@ -31,6 +31,7 @@ pub fn tests() -> Vec<Test> {
             test("rust::packages_have_their_golden_store_paths", &[], golden),
             test("rust::packages_are_built_by_hand_in_a_shell", &[], built_by_hand),
             test("rust::sx_built_by_sx_realises_in_podman", podman, sx_in_podman),
+            test("rust::the_rebuilt_compiler_makes_what_the_seed_makes", &[], rebuilt),
         ]);
     }
     tests
@@ -52,7 +53,7 @@ fn seed_is_declared() -> Result<(), String> {
 }
 
 fn crates_are_pinned() -> Result<(), String> {
-    for package in ["ripgrep", "fd"] {
+    for package in ["ripgrep", "fd", "cargo", "rustc"] {
         let crates = output(&mut evaluated(&["--raw"], &format!("pkgs.{package}.crates")))?;
         let lock = repository().join(format!("pkgs/{package}/Cargo.lock"));
         let lock = fs::read_to_string(lock).map_err(|error| error.to_string())?;
@@ -82,8 +83,11 @@ fn git_is_refused() -> Result<(), String> {
 
 /// Realises an attribute of the repository. Gives where its output lies on disk.
 fn realised(attribute: &str) -> Result<PathBuf, String> {
-    let path = output(sx(["realise", "--quiet", attribute]).current_dir(repository()))?;
-    Ok(lasting_folder().join("store/store").join(path.rsplit('/').next().unwrap_or_default()))
+    Ok(on_disk(&output(sx(["realise", "--quiet", attribute]).current_dir(repository()))?))
+}
+
+fn on_disk(path: &str) -> PathBuf {
+    lasting_folder().join("store/store").join(path.rsplit('/').next().unwrap_or_default())
 }
 
 fn hello_in_podman() -> Result<(), String> {
@@ -155,6 +159,36 @@ fn built_by_hand() -> Result<(), String> {
         same(&found, &installed, package)?;
     }
     Ok(())
+}
+
+/// A rustc and a cargo out of released source make the same library and greeting as the seed, and programs with macros that run.
+fn rebuilt() -> Result<(), String> {
+    let path = output(sx(["realise", "--quiet", "pkgs.rust-rebuilt"]).current_dir(repository()))?;
+    let closure = output(&mut sx(["path-info", "--recursive", &path]))?;
+    if closure.contains("rust-seed") || !closure.contains("rustc-") || !closure.contains("cargo-") {
+        return Err(closure);
+    }
+    let by_rebuilt = |package: &str| {
+        let expression = format!(
+            "{PACKAGES} (import ./pkgs {{
+                inherit bootstrap;
+                overlays = [ (final: previous: {{
+                    rust = pkgs.rust-rebuilt;
+                    rust-std = previous.rust-std.override {{ compiler = pkgs.rustc; }};
+                }}) ];
+            }}).{package}"
+        );
+        output(sx(["realise", "--quiet", "--expr", &expression]).current_dir(repository()))
+    };
+    for package in ["rust-std", "rust-hello"] {
+        let seed = format!("pkgs.{package}");
+        let expected = output(sx(["realise", "--quiet", &seed]).current_dir(repository()))?;
+        same(&by_rebuilt(package)?, &expected, package)?;
+    }
+    let fd = on_disk(&by_rebuilt("fd")?).join("bin/fd");
+    let found =
+        output(Command::new(fd).args(["--base-directory", "pkgs", "hello.rs"]).current_dir(repository()))?;
+    same(&found, "rust-hello/hello.rs", "fd by the rebuilt compiler")
 }
 
 /// Does something with a storage of podman's that goes away.

@@ -1,7 +1,5 @@
 # The libraries of LLVM that a compiler for x86 is linked with, and llvm-config, which says how. No tools: what turns LLVM's own
 # text or bitcode into something isn't for here.
-#
-# Not realised in one go so far: see README.md.
 {
   stdenv,
   fetchSource,

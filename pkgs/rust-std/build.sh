@@ -28,6 +28,12 @@ export CARGO_PROFILE_DIST_DEBUG=0
 export RUSTFLAGS="--remap-path-prefix=/build/library=/rustc/$version/library -Zforce-unstable-if-unmarked"
 # Part of each symbol's name, so that it doesn't depend on where this was built.
 export __CARGO_DEFAULT_LIB_METADATA=sx
+if [ -n "$compiler" ]; then
+    printf '%s\n' "#!$busybox/bin/sh" 'case " $* " in' "*' --target '*) exec $compiler/bin/rustc \"\$@\" ;;" 'esac' \
+        'exec rustc "$@"' >/build/rustc
+    chmod +x /build/rustc
+    export RUSTC=/build/rustc
+fi
 cargo build --manifest-path sysroot/Cargo.toml --target $target --profile dist --features backtrace \
     --offline -j "$NIX_BUILD_CORES"
 

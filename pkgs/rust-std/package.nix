@@ -1,5 +1,10 @@
 # Rust's standard library for x86_64-unknown-linux-musl, from its released source, compiled by the seed.
-{ bootstrap, rust-seed }:
+{
+  bootstrap,
+  rust-seed,
+  # What compiles it in place of the seed; build scripts stay the seed's.
+  compiler ? null,
+}:
 let
   step = import ../../bootstrap/step.nix { shell = "${bootstrap.busybox}/bin/sh"; };
 
@@ -26,7 +31,16 @@ step {
   ];
   variables = {
     version = "1.96.0";
-  };
+  }
+  // (
+    if compiler == null then
+      { }
+    else
+      {
+        inherit compiler;
+        inherit (bootstrap) busybox;
+      }
+  );
 }
 // {
   pname = "rust-std";

@@ -1,9 +1,17 @@
-# A sysroot of links to the seed, the standard library and musl, and scripts that make the seed's programs take it.
+# A sysroot of links to the standard library and musl, and scripts that make rustc and cargo take it.
 # `source` is the standard library.
 target=x86_64-unknown-linux-musl
 lib="$out/lib/rustlib/$target/lib"
 mkdir -p "$out/bin" "$out/libexec" "$lib/self-contained"
-ln -s "$seed/lib/rustlib/x86_64-unknown-linux-gnu" "$out/lib/rustlib"
+if [ $host = $target ]; then
+    # Procedural macros are linked with these two, programs with what lies in self-contained.
+    ln -s "$libc/lib/libc.so" "$lib"
+    echo "INPUT($unwind/lib/libunwind.a)" >"$lib/libgcc_s.so"
+    linked='*'
+else
+    ln -s "$rustc/lib/rustlib/$host" "$out/lib/rustlib"
+    linked="*\" --target $target \"* | *\" --target=$target \"*"
+fi
 ln -s "$source/lib/rustlib/$target/lib"/*.rlib "$lib"
 # All that a program is linked with beside crates. rustc looks for it here and nowhere else.
 cd "$lib/self-contained"
@@ -24,18 +32,18 @@ script() {
     chmod +x "$name"
 }
 
-# As cargo calls it: without --target it is for the seed's own platform.
-for program in rustc rustdoc; do
+# As cargo calls it: without --target it is for the compiler's own platform.
+for program in $programs; do
     script "$out/libexec/$program" \
         'case " $* " in' \
         '*" --sysroot"*) ;;' \
         "*) set -- --sysroot $out \"\$@\" ;;" \
         'esac' \
         'case " $* " in' \
-        "*\" --target $target \"* | *\" --target=$target \"*)" \
+        "$linked)" \
         "    set -- -Clinker=$binutils/bin/ld -Clinker-flavor=ld \"\$@\" ;;" \
         'esac' \
-        "exec $seed/bin/$program \"\$@\""
+        "exec $rustc/bin/$program \"\$@\""
     # As people do.
     script "$out/bin/$program" \
         'case " $* " in' \
@@ -47,4 +55,4 @@ done
 script "$out/bin/cargo" \
     "export CARGO=$out/bin/cargo RUSTC=\${RUSTC-$out/libexec/rustc} RUSTDOC=\${RUSTDOC-$out/libexec/rustdoc}" \
     "export CARGO_BUILD_TARGET=\${CARGO_BUILD_TARGET-$target}" \
-    "exec $seed/bin/cargo \"\$@\""
+    "exec $cargo/bin/cargo \"\$@\""

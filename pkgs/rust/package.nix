@@ -8,6 +8,9 @@
   rust-seed,
   rust-std,
   rust-unwind,
+  # { rustc, cargo } in place of the seed's, as in pkgs.rust-rebuilt. This rustc is for musl, so build scripts and procedural macros
+  # are too, with the library that it compiled: `rust-std`.
+  rebuilt ? null,
 }:
 let
   step = import ../../bootstrap/step.nix { shell = "${bootstrap.busybox}/bin/sh"; };
@@ -24,10 +27,25 @@ let
       inherit (bootstrap) busybox;
       binutils = bootstrap.binutils-pass1;
       musl = import ./musl.nix { inherit bootstrap; };
-      seed = rust-seed;
       unwind = rust-unwind;
       objects = ./objects.s;
-    };
+    }
+    // (
+      if rebuilt == null then
+        {
+          rustc = rust-seed;
+          cargo = rust-seed;
+          programs = "rustc rustdoc";
+          host = "x86_64-unknown-linux-gnu";
+        }
+      else
+        {
+          inherit (rebuilt) rustc cargo;
+          programs = "rustc";
+          host = "x86_64-unknown-linux-musl";
+          libc = bootstrap.musl;
+        }
+    );
   };
 in
 rust

@@ -1,8 +1,5 @@
 # rustc from its released source, compiled by the binary seed: one program for x86_64-unknown-linux-musl, in which LLVM, the C++
 # library and everything of rustc's lie, linked with our musl alone. It loads what Rust must load: procedural macros.
-#
-# Not realised in one go so far: it was compiled in the sandbox of a failed build, see README.md. Next are a standard library by this
-# compiler, in place of the seed's in pkgs.rust, and the same source compiled once more by the two.
 {
   bootstrap,
   # With what it is compiled.
@@ -13,6 +10,12 @@
 let
   inherit (rust-std) version;
   target = "x86_64-unknown-linux-musl";
+  # What this release was made from. rustc puts the text into all that it makes, so with another one its programs were others
+  # than the seed's.
+  commit = {
+    hash = "ac68faa20c58cbccd01ee7208bf3b6e93a7d7f96";
+    date = "2026-05-25";
+  };
   step = import ../../bootstrap/step.nix { shell = "${bootstrap.busybox}/bin/sh"; };
   buildRustPackage = import ../lib/build-rust-package.nix { inherit bootstrap rust; };
 
@@ -55,7 +58,9 @@ buildRustPackage {
     RUSTC_BOOTSTRAP = "1";
     CFG_RELEASE = version;
     CFG_RELEASE_CHANNEL = "stable";
-    CFG_VERSION = version;
+    CFG_VERSION = "${version} (${builtins.substring 0 9 commit.hash} ${commit.date}) (built from a source tarball)";
+    CFG_VER_HASH = commit.hash;
+    CFG_VER_DATE = commit.date;
     CFG_DISABLE_UNSTABLE_FEATURES = "1";
     CFG_COMPILER_HOST_TRIPLE = target;
     CFG_DEFAULT_CODEGEN_BACKEND = "llvm";
