@@ -81,9 +81,19 @@ fn git_is_refused() -> Result<(), String> {
     if !found.status.success() && is_named { Ok(()) } else { Err(text.into_owned()) }
 }
 
-/// Realises an attribute of the repository. Gives where its output lies on disk.
+/// Realises an attribute of the repository. Gives its store path.
+fn realise(attribute: &str) -> Result<String, String> {
+    output(sx(["realise", "--quiet", attribute]).current_dir(repository()))
+}
+
+/// Realises an expression in the repository. Gives its store path.
+fn realise_expression(expression: &str) -> Result<String, String> {
+    output(sx(["realise", "--quiet", "--expr", expression]).current_dir(repository()))
+}
+
+/// Where the output of an attribute lies on disk.
 fn realised(attribute: &str) -> Result<PathBuf, String> {
-    Ok(on_disk(&output(sx(["realise", "--quiet", attribute]).current_dir(repository()))?))
+    Ok(on_disk(&realise(attribute)?))
 }
 
 fn on_disk(path: &str) -> PathBuf {
@@ -136,7 +146,7 @@ fn sx_in_podman() -> Result<(), String> {
     let folder = scratch()?;
     let archive = folder.path().join("sx.tar");
     output(sx(["export", "pkgs.sx", "-o"]).arg(&archive).current_dir(repository()))?;
-    let here = output(sx(["realise", "--quiet", "pkgs.hello"]).current_dir(repository()))?;
+    let here = realise("pkgs.hello")?;
     let version = output(&mut evaluated(&["--raw"], "pkgs.sx.version"))?;
     in_storage(|storage| {
         output(podman(storage).args(["load", "--quiet", "--input"]).arg(&archive))?;
@@ -163,7 +173,7 @@ fn built_by_hand() -> Result<(), String> {
 
 /// A rustc and a cargo out of released source make the same library and greeting as the seed, and programs with macros that run.
 fn rebuilt() -> Result<(), String> {
-    let path = output(sx(["realise", "--quiet", "pkgs.rust-rebuilt"]).current_dir(repository()))?;
+    let path = realise("pkgs.rust-rebuilt")?;
     let closure = output(&mut sx(["path-info", "--recursive", &path]))?;
     if closure.contains("rust-seed") || !closure.contains("rustc-") || !closure.contains("cargo-") {
         return Err(closure);
@@ -178,12 +188,10 @@ fn rebuilt() -> Result<(), String> {
                 }}) ];
             }}).{package}"
         );
-        output(sx(["realise", "--quiet", "--expr", &expression]).current_dir(repository()))
+        realise_expression(&expression)
     };
     for package in ["rust-std", "rust-hello"] {
-        let seed = format!("pkgs.{package}");
-        let expected = output(sx(["realise", "--quiet", &seed]).current_dir(repository()))?;
-        same(&by_rebuilt(package)?, &expected, package)?;
+        same(&by_rebuilt(package)?, &realise(&format!("pkgs.{package}"))?, package)?;
     }
     let fd = on_disk(&by_rebuilt("fd")?).join("bin/fd");
     let found =
@@ -209,9 +217,7 @@ fn own_tests() -> Result<(), String> {
             buildRustPackage = arguments: pkgs.buildRustPackage (arguments // {{ check = true; }});
         }}"
     );
-    let tested = output(sx(["realise", "--quiet", "--expr", &expression]).current_dir(repository()))?;
-    let plain = output(sx(["realise", "--quiet", "pkgs.ripgrep"]).current_dir(repository()))?;
-    same(&tested, &plain, "ripgrep with its tests")
+    same(&realise_expression(&expression)?, &realise("pkgs.ripgrep")?, "ripgrep with its tests")
 }
 
 fn golden() -> Result<(), String> {
@@ -219,9 +225,7 @@ fn golden() -> Result<(), String> {
         fs::read_to_string(repository().join("pkgs/golden-rust")).map_err(|error| error.to_string())?;
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let (package, path) = line.split_once(' ').ok_or_else(|| format!("golden-rust has `{line}`"))?;
-        let attribute = format!("pkgs.{package}");
-        let found = output(sx(["realise", "--quiet", &attribute]).current_dir(repository()))?;
-        same(&found, path, package)?;
+        same(&realise(&format!("pkgs.{package}"))?, path, package)?;
     }
     Ok(())
 }
