@@ -2,8 +2,7 @@
 # library and everything of rustc's lie, linked with our musl alone. It loads what Rust must load: procedural macros.
 {
   bootstrap,
-  # With what it is compiled.
-  rust,
+  buildRustPackage,
   rust-std,
   llvm,
 }:
@@ -17,7 +16,6 @@ let
     date = "2026-05-25";
   };
   step = import ../../bootstrap/step.nix { shell = "${bootstrap.busybox}/bin/sh"; };
-  buildRustPackage = import ../lib/build-rust-package.nix { inherit bootstrap rust; };
 
   # The compiler alone, out of the package that the standard library comes from.
   source = step {
