@@ -32,6 +32,7 @@ pub fn tests() -> Vec<Test> {
             test("rust::packages_are_built_by_hand_in_a_shell", &[], built_by_hand),
             test("rust::sx_built_by_sx_realises_in_podman", podman, sx_in_podman),
             test("rust::the_rebuilt_compiler_makes_what_the_seed_makes", &[], rebuilt),
+            test("rust::the_compiler_comes_out_the_same_by_itself_and_by_that", &[], fixed_point),
         ]);
     }
     tests
@@ -171,6 +172,23 @@ fn built_by_hand() -> Result<(), String> {
     Ok(())
 }
 
+/// `second` is the set whose Rust is the rebuilt one, and `third` that whose Rust is made with the rustc that `second` has.
+const REBUILT: &str = "
+    let
+        bootstrap = import ./bootstrap;
+        pkgs = import ./pkgs { inherit bootstrap; };
+        with-rust = rust: rustc: import ./pkgs {
+            inherit bootstrap;
+            overlays = [ (final: previous: {
+                inherit rust;
+                rust-std = previous.rust-std.override { compiler = rustc; };
+            }) ];
+        };
+        second = with-rust pkgs.rust-rebuilt pkgs.rustc;
+        third = with-rust (pkgs.rust-rebuilt.override { inherit (second) rustc; }) second.rustc;
+    in
+";
+
 /// A rustc and a cargo out of released source make the same library and greeting as the seed, and programs with macros that run.
 fn rebuilt() -> Result<(), String> {
     let path = realise("pkgs.rust-rebuilt")?;
@@ -178,18 +196,7 @@ fn rebuilt() -> Result<(), String> {
     if closure.contains("rust-seed") || !closure.contains("rustc-") || !closure.contains("cargo-") {
         return Err(closure);
     }
-    let by_rebuilt = |package: &str| {
-        let expression = format!(
-            "{PACKAGES} (import ./pkgs {{
-                inherit bootstrap;
-                overlays = [ (final: previous: {{
-                    rust = pkgs.rust-rebuilt;
-                    rust-std = previous.rust-std.override {{ compiler = pkgs.rustc; }};
-                }}) ];
-            }}).{package}"
-        );
-        realise_expression(&expression)
-    };
+    let by_rebuilt = |package: &str| realise_expression(&format!("{REBUILT} second.{package}"));
     for package in ["rust-std", "rust-hello"] {
         same(&by_rebuilt(package)?, &realise(&format!("pkgs.{package}"))?, package)?;
     }
@@ -197,6 +204,12 @@ fn rebuilt() -> Result<(), String> {
     let found =
         output(Command::new(fd).args(["--base-directory", "pkgs", "hello.rs"]).current_dir(repository()))?;
     same(&found, "rust-hello/hello.rs", "fd by the rebuilt compiler")
+}
+
+/// What compiled the first rustc left its mark in it, and what compiled that one leaves none in the next two.
+fn fixed_point() -> Result<(), String> {
+    let by_itself = realise_expression(&format!("{REBUILT} second.rustc"))?;
+    same(&realise_expression(&format!("{REBUILT} third.rustc"))?, &by_itself, "rustc by itself, again")
 }
 
 /// Does something with a storage of podman's that goes away.
