@@ -39,6 +39,8 @@ let
     packages self
     // {
       inherit bootstrap;
+      # What packages are compiled with, as the climb made it.
+      inherit (bootstrap) gcc binutils musl;
 
       callPackage =
         path: replaced:

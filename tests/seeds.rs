@@ -2,6 +2,7 @@
 
 use crate::containers::{same, scratch};
 use crate::harness::{Test, output, repository, sx};
+use crate::images::PACKAGES;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -10,15 +11,15 @@ use std::process::Command;
 pub fn tests() -> Vec<Test> {
     let test = |name, run| Test { name, requires: &[], run };
     vec![
-        test("seeds::a_package_in_c_rests_on_the_seed_alone", seed_alone as fn() -> _),
+        test("seeds::packages_and_their_compilers_rest_on_the_seed_alone", seed_alone as fn() -> _),
         test("seeds::declared_binaries_are_named_with_their_reason", declared),
         test("seeds::binaries_planted_in_an_archive_are_named", planted),
     ]
 }
 
-/// What `sx seeds` says of an attribute of the repository. Nothing is built for it.
-fn seeds(attribute: &str) -> Result<Value, String> {
-    let text = output(sx(["seeds", "--json", attribute]).current_dir(repository()))?;
+/// What `sx seeds` says of something of the repository. Nothing is built for it.
+fn seeds(arguments: &[&str]) -> Result<Value, String> {
+    let text = output(sx(["seeds", "--json"]).args(arguments).current_dir(repository()))?;
     serde_json::from_str(&text).map_err(|error| error.to_string())
 }
 
@@ -27,31 +28,42 @@ fn names(list: &Value) -> Vec<&str> {
 }
 
 fn seed_alone() -> Result<(), String> {
-    for attribute in ["pkgs.zlib", "pkgs.hello", "bootstrap.gcc-3-pass2"] {
-        let found = seeds(attribute)?;
-        same(
-            &found["seeds"].to_string(),
-            r#"[{"hash":null,"name":"seed","reason":null,"size_bytes":221}]"#,
-            attribute,
-        )?;
-        same(&found["binary_seeds"].to_string(), "[]", attribute)?;
-        let sources = names(&found["sources"]);
-        let is_pinned =
-            |source: &Value| source["hash"].as_str().is_some_and(|hash| hash.starts_with("sha256-"));
-        let are_pinned = found["sources"].as_array().into_iter().flatten().all(is_pinned);
-        if !are_pinned || !sources.iter().any(|name| name.starts_with("tcc_")) {
-            return Err(format!("{attribute}: {sources:?}"));
-        }
-        if !names(&found["files"]).contains(&"seed.hex0") {
-            return Err(format!("{attribute}: no seed.hex0 among the flake's files"));
-        }
+    let golden = fs::read_to_string(repository().join("pkgs/golden")).map_err(|error| error.to_string())?;
+    let packages =
+        golden.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split(' ').next());
+    let packages: Vec<&str> = packages.chain(["hello", "gcc", "go", "gron"]).collect();
+    // One derivation that needs them all.
+    let expression = format!(
+        r#"{PACKAGES} derivation {{
+            name = "all";
+            system = "x86_64-linux";
+            builder = "none";
+            packages = with pkgs; [ {} ];
+        }}"#,
+        packages.join(" ")
+    );
+    let found = seeds(&["--expr", &expression])?;
+    let seed = r#"[{"hash":null,"name":"seed","reason":null,"size_bytes":221}]"#;
+    same(&found["seeds"].to_string(), seed, "the seeds")?;
+    same(&found["binary_seeds"].to_string(), "[]", "the binary seeds")?;
+    let sources = names(&found["sources"]);
+    let is_pinned = |source: &Value| source["hash"].as_str().is_some_and(|hash| hash.starts_with("sha256-"));
+    let are_pinned = found["sources"].as_array().into_iter().flatten().all(is_pinned);
+    let are_there = ["tcc_", "gcc-14", "golang-1.24"]
+        .iter()
+        .all(|start| sources.iter().any(|name| name.starts_with(start)));
+    if !are_pinned || !are_there {
+        return Err(format!("{sources:?}"));
     }
-    let text = output(sx(["seeds", "pkgs.zlib"]).current_dir(repository()))?;
+    if !names(&found["files"]).contains(&"seed.hex0") {
+        return Err("no seed.hex0 among the flake's files".into());
+    }
+    let text = output(sx(["seeds", "pkgs.hello"]).current_dir(repository()))?;
     same(text.lines().next().unwrap_or_default(), "seed         seed\t221 bytes", "the first line for people")
 }
 
 fn declared() -> Result<(), String> {
-    let found = seeds("pkgs.ripgrep")?;
+    let found = seeds(&["pkgs.ripgrep"])?;
     same(&names(&found["seeds"]).join(" "), "seed", "the seed")?;
     let binaries = found["binary_seeds"].as_array().cloned().unwrap_or_default();
     let is_declared = |binary: &Value| {

@@ -22,6 +22,7 @@ pub fn tests() -> Vec<Test> {
         test("stdenv::programs_may_ask_for_bin_sh", shell),
         test("stdenv::a_build_is_the_same_again_under_variation", reproducible),
         test("stdenv::packages_are_called_overridden_and_changed", changed),
+        test("stdenv::a_package_that_lacks_an_attribute_is_named_with_it", lacking),
         test("stdenv::build_and_host_are_kept_apart", cross),
         test("stdenv::real_packages_are_compiled_by_gcc_3", real_packages),
     ];
@@ -168,6 +169,11 @@ fn changed() -> Result<(), String> {
     let found = output(command("eval", "changed").arg("--json"))?;
     let expected = r#"["given 1","called 1","set 1","none, function 1","attributes 1","given, attributes 1","given 2 2","set after 3","set before 4"]"#;
     same(&found, expected, "messages of changed packages")
+}
+
+fn lacking() -> Result<(), String> {
+    let found = command("eval", "lacking.drvPath").output().map_err(|error| error.to_string())?;
+    contains(&String::from_utf8_lossy(&found.stderr), "the package `lacking` has no `version`, no `src`")
 }
 
 fn cross() -> Result<(), String> {

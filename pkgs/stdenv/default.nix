@@ -50,6 +50,7 @@ let
   inherit (builtins)
     concatStringsSep
     elem
+    filter
     foldl'
     isFunction
     isList
@@ -196,11 +197,27 @@ let
       }
     );
 
+  # The attributes, if those are there that no package is without.
+  complete =
+    attributes:
+    let
+      missing = filter (name: !builtins.hasAttr name attributes) [
+        "pname"
+        "version"
+        "src"
+      ];
+      name = attributes.pname or attributes.name or "without a name";
+    in
+    if missing == [ ] then
+      attributes
+    else
+      throw "the package `${name}` has no `${concatStringsSep "`, no `" missing}`; `stdenv.mkDerivation` asks for `pname`, `version` and `src`";
+
   # A package with its tests and the ways to change it.
   package =
     function:
     let
-      attributes = function result;
+      attributes = complete (function result);
       built = build attributes;
       meta = {
         platforms = [ hostPlatform.system ];

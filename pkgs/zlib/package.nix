@@ -1,4 +1,8 @@
-{ stdenv, fetchSource }:
+{
+  stdenv,
+  fetchSource,
+  binutils,
+}:
 
 stdenv.mkDerivation {
   pname = "zlib";
@@ -20,6 +24,27 @@ stdenv.mkDerivation {
   configurePhase = ''$SHELL ./configure --prefix="$out" --static'';
   makeFlags = [ "AR=ar" ];
   doCheck = true;
+
+  tests.round-trip = ''
+    cat >round-trip.c <<'END'
+    #include <string.h>
+    #include <zlib.h>
+    int main(void)
+    {
+        static unsigned char text[100000], small[1000], again[sizeof text];
+        unsigned long size = sizeof small, length = sizeof again;
+        memset(text, 'a', sizeof text);
+        return compress(small, &size, text, sizeof text) != Z_OK || uncompress(again, &length, small, size) != Z_OK
+            || length != sizeof text || memcmp(text, again, length) != 0;
+    }
+    END
+    gcc -I"$package/include" round-trip.c -L"$package/lib" -lz -o round-trip
+    ./round-trip
+  '';
+  testInputs = [
+    stdenv.cc
+    binutils
+  ];
 
   meta = {
     description = "Library that compresses as gzip and zip do";

@@ -157,6 +157,7 @@ in
     allowedReferences = [ tool ];
     postInstall = ''mkdir "$out/etc" && echo ${tool} >"$out/etc/notes"'';
   };
+  lacking = stdenv.mkDerivation { pname = "lacking"; };
   scripted = make "scripted" {
     runtimeShell = bootstrap.bash;
     installPhase = ''
