@@ -26,7 +26,6 @@ pub fn tests() -> Vec<Test> {
         tests.extend([
             test("rust::a_program_greets_from_an_image_of_one_file", podman, hello_in_podman),
             test("rust::a_containerfile_compiles_a_program_by_our_image", both, containerfile),
-            test("rust::packages_of_cargo_run", &[], packages_run),
             test("rust::ripgrep_passes_its_own_tests", &[], own_tests),
             test("rust::packages_have_their_golden_store_paths", &[], golden),
             test("rust::packages_are_built_by_hand_in_a_shell", &[], built_by_hand),
@@ -241,14 +240,4 @@ fn golden() -> Result<(), String> {
         same(&realise(&format!("pkgs.{package}"))?, path, package)?;
     }
     Ok(())
-}
-
-fn packages_run() -> Result<(), String> {
-    let expressions = repository().join("pkgs");
-    let ripgrep = realised("pkgs.ripgrep")?.join("bin/rg");
-    let found = output(Command::new(ripgrep).args(["-l", "pname = \"ripgrep\""]).arg(&expressions))?;
-    same(&found, &expressions.join("ripgrep/package.nix").display().to_string(), "ripgrep")?;
-    let fd = realised("pkgs.fd")?.join("bin/fd");
-    let found = output(Command::new(fd).args(["--base-directory"]).arg(&expressions).arg("hello.rs"))?;
-    same(&found, "rust-hello/hello.rs", "fd")
 }

@@ -17,6 +17,11 @@ buildRustPackage {
     "--features=completions"
   ];
 
+  tests.search = ''
+    mkdir -p a/b .hidden && touch a/b/one.c a/two.h .hidden/three.c
+    test "$(fd --extension c)" = a/b/one.c
+  '';
+
   meta = {
     description = "Search for files by name";
     homepage = "https://github.com/sharkdp/fd";

@@ -8,6 +8,7 @@
 #   check            whether the package's own tests are run, as `cargo test -- checkFlags`
 #   tools            packages whose programs the build scripts call: a C compiler where crates bring C
 #   variables        environment of the build
+#   tests            attribute set of scripts; each becomes the derivation `tests.NAME`, run with the package in PATH
 #   image            what the exporter puts into the image's configuration beside the entrypoint, see `sx export --help`
 #   meta             description, homepage, license (SPDX), mainProgram, platforms
 #
@@ -25,6 +26,7 @@
   checkFlags ? [ ],
   tools ? [ ],
   variables ? { },
+  tests ? { },
   image ? { },
   meta ? { },
 }:
@@ -76,6 +78,11 @@ in
 package
 // {
   inherit pname version meta;
+  tests = import ./tests.nix {
+    system = "x86_64-linux";
+    shell = "${bootstrap.bash}/bin/bash";
+    tools = [ bootstrap.busybox ];
+  } { inherit pname package; scripts = tests; };
   image = {
     entrypoint = [ "${package}/bin/${meta.mainProgram or pname}" ];
   } // image;

@@ -17,6 +17,11 @@ buildRustPackage {
   # busybox's xz knows no --format=lzma, which this test calls.
   checkFlags = [ "--skip=compressed_lzma" ];
 
+  tests.search = ''
+    printf 'one\ntwo words\n' >a && printf '\0two' >b
+    test "$(rg --line-number w.rds)" = "a:2:two words"
+  '';
+
   meta = {
     description = "Search for patterns in the files of a folder";
     homepage = "https://github.com/BurntSushi/ripgrep";

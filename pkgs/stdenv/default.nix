@@ -94,6 +94,12 @@ let
       packages = [ ];
     } packages).packages;
 
+  tests = import ../lib/tests.nix {
+    inherit (hostPlatform) system;
+    shell = "${shell}/bin/bash";
+    tools = [ shell ] ++ tools;
+  };
+
   folders = suffix: packages: concatStringsSep ":" (map (package: "${package}${suffix}") packages);
 
   # The output with headers and archives.
@@ -223,23 +229,6 @@ let
         platforms = [ hostPlatform.system ];
       }
       // attributes.meta or { };
-      test =
-        name: script:
-        derivation {
-          name = "${attributes.pname}-test-${name}";
-          system = hostPlatform.system;
-          builder = "${shell}/bin/bash";
-          args = [
-            "-eu"
-            "-o"
-            "pipefail"
-            "-c"
-            "${script}\necho passed >\"$out\"\n"
-          ];
-          PATH = folders "/bin" ([ built ] ++ (attributes.testInputs or [ ]) ++ [ shell ] ++ tools);
-          binSh = "${shell}/bin/bash";
-          package = built;
-        };
       entrypoint = if meta ? mainProgram then { entrypoint = [ "${built}/bin/${meta.mainProgram}" ]; } else { };
       result =
         built
@@ -247,7 +236,12 @@ let
           inherit (attributes) pname version src;
           inherit meta;
           propagatedBuildInputs = attributes.propagatedBuildInputs or [ ];
-          tests = mapAttrs test (attributes.tests or { });
+          tests = tests {
+            inherit (attributes) pname;
+            package = built;
+            scripts = attributes.tests or { };
+            inputs = attributes.testInputs or [ ];
+          };
           image = entrypoint // attributes.image or { };
           overrideAttrs =
             change:
