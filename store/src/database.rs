@@ -4,7 +4,7 @@
 //! when its files are durable, so the database never names what isn't there; files without a row are garbage.
 
 use crate::explain::{self, Earlier};
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,6 +13,10 @@ use sx_derivation::{Derivation, Digest, StorePath};
 
 /// The layout of the tables. A store with a higher number is from a newer sx.
 pub const SCHEMA_VERSION: i64 = 3;
+
+/// Marks the file as a store's database, in SQLite's header: `sxst`. With another one it is somebody else's. Stores that were
+/// made before have none, and get it when they are opened.
+const APPLICATION: i64 = 0x7378_7374;
 
 /// How long to wait for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -71,6 +75,14 @@ pub enum DatabaseError {
         /// Its version.
         found: i64,
     },
+    /// The store has been in use, and this is no database of one.
+    #[error("the store's database `{path}` {found}, and the store is not new")]
+    Lost {
+        /// The database file.
+        path: PathBuf,
+        /// What is wrong with it.
+        found: &'static str,
+    },
     /// A row can't have been written by sx.
     #[error("the store's database holds `{found}`, which is no {expected}")]
     Damaged {
@@ -95,6 +107,7 @@ impl DatabaseError {
     pub fn is_damage(&self) -> bool {
         use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
         let code = match self {
+            Self::Lost { .. } => return true,
             Self::Sqlite { source, .. } => source.sqlite_error_code(),
             _ => None,
         };
@@ -143,15 +156,46 @@ const MIGRATIONS: [&str; 2] = [
 type Rows<T> = Result<T, rusqlite::Error>;
 
 impl Database {
-    /// Opens the database at `path`, and makes it if it isn't there.
+    /// Opens the database at `path`, and makes it if there is none.
     pub fn open(path: &Path) -> Result<Self, DatabaseError> {
+        if let Some(database) = Self::find(path)? {
+            return Ok(database);
+        }
         let failed = |source| DatabaseError::Sqlite { path: path.into(), source };
         let mut connection = Connection::open(path).map_err(failed)?;
-        let version = prepare(&mut connection).map_err(failed)?;
-        if version > SCHEMA_VERSION {
-            return Err(DatabaseError::NewerVersion { path: path.into(), found: version });
-        }
+        prepare(&mut connection).map_err(failed)?;
         Ok(Self { path: path.into(), connection: Mutex::new(connection) })
+    }
+
+    /// Opens the database at `path`. `None` if there is no file, or if nobody has made a table in it yet.
+    pub(crate) fn find(path: &Path) -> Result<Option<Self>, DatabaseError> {
+        if std::fs::symlink_metadata(path).is_err() {
+            return Ok(None);
+        }
+        let failed = |source| DatabaseError::Sqlite { path: path.into(), source };
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+        connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+        let header = Header::read(&connection).map_err(failed)?;
+        if header.tables == 0 && header.version == 0 {
+            return Ok(None);
+        }
+        if let Some(found) = header.what_is_wrong() {
+            return Err(DatabaseError::Lost { path: path.into(), found });
+        }
+        if header.version > SCHEMA_VERSION {
+            return Err(DatabaseError::NewerVersion { path: path.into(), found: header.version });
+        }
+        prepare(&mut connection).map_err(failed)?;
+        Ok(Some(Self { path: path.into(), connection: Mutex::new(connection) }))
+    }
+
+    /// Brings all that was committed into the one file, durably, so that it can be moved without those beside it.
+    pub(crate) fn gather(&self) -> Result<(), DatabaseError> {
+        let sql = "pragma wal_checkpoint(truncate)";
+        let is_busy: bool = self.run(|connection| connection.query_row(sql, [], |row| row.get(0)))?;
+        let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+        if is_busy { Err(self.failed(rusqlite::Error::SqliteFailure(busy, None))) } else { Ok(()) }
     }
 
     /// Whether `path` is a valid object.
@@ -440,16 +484,55 @@ fn insert_derivations(transaction: &Transaction<'_>, derivations: &[(StorePath, 
     Ok(())
 }
 
-/// Sets the connection up and makes the tables if there are none. Gives the version found.
-fn prepare(connection: &mut Connection) -> Rows<i64> {
+/// What a file says of itself.
+struct Header {
+    application: i64,
+    version: i64,
+    /// Number of tables of any name.
+    tables: i64,
+    /// Number of those that the first version has already.
+    own_tables: i64,
+}
+
+impl Header {
+    /// Of one moment: another process may be making the tables.
+    fn read(connection: &Connection) -> Rows<Self> {
+        let sql = "select (select application_id from pragma_application_id), (select user_version from pragma_user_version),
+            (select count(*) from sqlite_schema where type = 'table'),
+            (select count(*) from sqlite_schema where type = 'table'
+                and name in ('object', 'reference', 'realisation', 'derivation'))";
+        let transaction = connection.unchecked_transaction()?;
+        transaction.query_row(sql, [], |row| {
+            Ok(Self {
+                application: row.get(0)?,
+                version: row.get(1)?,
+                tables: row.get(2)?,
+                own_tables: row.get(3)?,
+            })
+        })
+    }
+
+    /// Why it is no store's. One of a newer version may have other tables.
+    fn what_is_wrong(&self) -> Option<&'static str> {
+        match self.application {
+            APPLICATION if self.version > SCHEMA_VERSION => None,
+            APPLICATION | 0 if self.own_tables == 4 => None,
+            APPLICATION | 0 => Some("lacks tables of a store"),
+            _ => Some("is another program's"),
+        }
+    }
+}
+
+/// Sets the connection up, makes the tables if there are none, and adds what later versions have.
+fn prepare(connection: &mut Connection) -> Rows<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(32);
-    let version = |connection: &Connection| connection.query_row("pragma user_version", [], |row| row.get(0));
-    let mut found: i64 = version(connection)?;
-    if found < SCHEMA_VERSION {
+    let found = Header::read(connection)?;
+    if found.version < SCHEMA_VERSION || found.application != APPLICATION {
         connection.pragma_update(None, "journal_mode", "wal")?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        found = version(&transaction)?;
+        let sql = "select user_version from pragma_user_version";
+        let mut found: i64 = transaction.query_row(sql, [], |row| row.get(0))?;
         if found == 0 {
             transaction.execute_batch(SCHEMA)?;
             found = 1;
@@ -459,12 +542,12 @@ fn prepare(connection: &mut Connection) -> Rows<i64> {
             found += 1;
         }
         transaction.pragma_update(None, "user_version", found)?;
+        transaction.pragma_update(None, "application_id", APPLICATION)?;
         transaction.commit()?;
     }
     connection.execute_batch(explain::TABLE)?;
     connection.pragma_update(None, "synchronous", "full")?;
-    connection.pragma_update(None, "foreign_keys", true)?;
-    Ok(found)
+    connection.pragma_update(None, "foreign_keys", true)
 }
 
 pub(crate) fn read_path(text: String) -> Result<StorePath, DatabaseError> {

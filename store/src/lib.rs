@@ -16,6 +16,7 @@ pub mod database;
 pub mod difference;
 pub mod enter;
 pub mod explain;
+mod folder;
 pub mod hex0;
 mod import;
 mod inspect;

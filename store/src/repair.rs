@@ -2,6 +2,7 @@
 
 use crate::build;
 use crate::database::{Database, Object, Said};
+use crate::folder::make_folders;
 use crate::inspect::make_canonical;
 use crate::object;
 use crate::realise::{Event, Failure, Realiser};
@@ -15,9 +16,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use sx_derivation::StorePath;
 
+/// What SQLite appends to a database's name.
+const ENDINGS: [&str; 4] = ["", "-wal", "-shm", "-journal"];
+
 impl Store {
     /// Does what [`recover`](Self::recover) does if the database in `folder` is damaged; `None` if it isn't.
-    pub fn recover_if_damaged(folder: &Path) -> Result<Option<(usize, PathBuf)>, StoreError> {
+    pub fn recover_if_damaged(folder: &Path) -> Result<Option<(usize, Option<PathBuf>)>, StoreError> {
         let audit = Self::open(folder).and_then(|store| Ok(store.database().audit()?));
         let is_damaged = match audit {
             Ok(audit) => !audit.faults.is_empty(),
@@ -30,33 +34,42 @@ impl Store {
         Self::recover(folder).map(|(_, count, aside)| Some((count, aside)))
     }
 
-    /// Opens a store whose database can't be read any more: moves the file aside, and makes a new one from the objects,
-    /// each of which proves its own path, and what derivations were realised to from the second record of it. Gives the store, how many objects it found, and where the old database is.
+    /// Opens a store whose database can't be read any more: makes a new one from the objects, each of which proves its own
+    /// path, and what derivations were realised to from the second record of it. Gives the store, how many objects it found,
+    /// and where the old database is, if there was one.
     ///
     /// Fails if another process has the store open.
-    pub fn recover(folder: &Path) -> Result<(Self, usize, PathBuf), StoreError> {
-        let file = folder.join("database");
-        let aside = (0..).map(|number| folder.join(format!("database.damaged-{number}")));
-        let aside = aside.into_iter().find(|place| !place.exists()).expect("some number is free");
+    pub fn recover(folder: &Path) -> Result<(Self, usize, Option<PathBuf>), StoreError> {
         if !Held::read(folder)?.is_empty() {
             return Err(StoreError::InUse { folder: folder.into() });
         }
-        std::fs::rename(&file, &aside).map_err(StoreError::io("move aside", &file))?;
-        for ending in ["-wal", "-shm"] {
-            let from = folder.join(format!("database{ending}"));
-            if from.exists() {
-                let to = PathBuf::from(format!("{}{ending}", aside.display()));
-                std::fs::rename(&from, to).map_err(StoreError::io("move aside", &from))?;
+        // Beside the old one until it is whole: to a collector, an object without a row is garbage.
+        let new = folder.join("database.new");
+        for ending in ENDINGS {
+            let left = with_ending(&new, ending);
+            match std::fs::remove_file(&left) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                removed => removed.map_err(StoreError::io("remove", &left))?,
             }
         }
-        drop(Database::open(&file)?);
-        let store = Self::open(folder)?;
+        make_folders(folder)?;
+        let store = Self::with_database(folder, Database::open(&new)?);
+        let count = store.fill_database()?;
+        store.database().gather()?;
+        drop(store);
+        let aside = put_in_place(folder, &new)?;
+        Ok((Self::open(folder)?, count, aside))
+    }
+
+    /// Writes the rows of all objects into a database that has none. Gives the number of those that prove themselves.
+    fn fill_database(&self) -> Result<usize, StoreError> {
+        let folder = self.folder();
         let mut found = BTreeSet::new();
         for place in entries(&folder.join("store"))? {
             let name = place.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             found.extend(StorePath::parse_base_name(name));
         }
-        let restored = store.restore_rows(&found, &found)?;
+        let restored = self.restore_rows(&found, &found)?;
         let record = record::read(folder)?;
         let is_there = |(_, object): &(_, StorePath)| restored.contains(object);
         let realisations: Vec<Realisation> = record
@@ -68,8 +81,8 @@ impl Store {
         let realised: BTreeSet<&StorePath> = realisations.iter().map(|(derivation, ..)| derivation).collect();
         let is_known = |(path, _): &(StorePath, Vec<u8>)| realised.contains(path);
         let derivations: Vec<_> = record.derivations.into_iter().filter(is_known).collect();
-        store.database().register(&[], &Said { realisations, derivations, ..Said::default() })?;
-        Ok((store, restored.len(), aside))
+        self.database().register(&[], &Said { realisations, derivations, ..Said::default() })?;
+        Ok(restored.len())
     }
 
     /// Mends what can be mended without a build; `copy` is the folder of a store with the same objects. Verify again to
@@ -228,4 +241,34 @@ impl Realiser<'_> {
         }
         Err(failure)
     }
+}
+
+fn with_ending(file: &Path, ending: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+/// Puts a new database in place of the old one, which is moved aside. Gives where that is, if there was one. A crash on the way
+/// leaves a store without a database, which is told and mended as any that lost it.
+fn put_in_place(folder: &Path, new: &Path) -> Result<Option<PathBuf>, StoreError> {
+    let file = folder.join("database");
+    let aside = (0..).map(|number| folder.join(format!("database.damaged-{number}")));
+    let aside = aside.into_iter().find(|place| !place.exists()).expect("some number is free");
+    let mut was_there = false;
+    // The file itself last: what lies beside it belongs to no other.
+    for ending in ENDINGS.into_iter().rev() {
+        let from = with_ending(&file, ending);
+        match std::fs::rename(&from, with_ending(&aside, ending)) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => was_there = false,
+            moved => {
+                moved.map_err(StoreError::io("move aside", &from))?;
+                was_there = true;
+            }
+        }
+    }
+    std::fs::rename(new, &file).map_err(StoreError::io("move into place", &file))?;
+    let synced = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(StoreError::io("make durable", folder))?;
+    Ok(was_there.then_some(aside))
 }

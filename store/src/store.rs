@@ -17,6 +17,7 @@
 //! ```
 
 use crate::database::{Database, DatabaseError, Object, Said};
+use crate::folder::{Content, make_folders};
 use crate::lock::Lock;
 use crate::object::{self, Contents, Copied, Filter, ObjectError};
 use crate::record;
@@ -25,6 +26,7 @@ use crate::scan::{DigestText, Wanted};
 use crate::share::Sharing;
 use crate::step::{Observer, Step};
 use rustix::fs::{Access, CWD, RenameFlags};
+use rustix::io::Errno;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{DirBuilder, File};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -33,19 +35,6 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use sx_derivation::StorePath;
 use sx_derivation::store_path::StorePathError;
-
-/// A store's folders with their modes. `links` stands last: it is there when all are.
-const FOLDERS: [(&str, u32); 9] = [
-    ("store", 0o755),
-    ("builds", 0o700),
-    ("logs", 0o755),
-    ("locks", 0o755),
-    ("downloads", 0o755),
-    ("roots", 0o755),
-    ("roots/results", 0o755),
-    ("processes", 0o755),
-    ("links", 0o700),
-];
 
 /// An open store. Threads share it; processes open the same folder side by side.
 pub struct Store {
@@ -120,13 +109,35 @@ impl StoreError {
 impl Store {
     /// Opens the store in `folder`, an absolute path, and makes it if it isn't there.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        // The last one made, so that a store of an older sx or one half made is completed.
-        if !folder.join("links").exists() {
-            for (name, mode) in FOLDERS {
-                let path = folder.join(name);
-                let made = DirBuilder::new().recursive(true).mode(mode).create(&path);
-                made.map_err(StoreError::io("make the store's folder", &path))?;
+        if let Err(error) = rustix::fs::access(folder, Access::WRITE_OK)
+            && error != Errno::NOENT
+        {
+            // SQLite would only say that it can't open its file.
+            return Err(StoreError::io("write to the store", folder)(error.into()));
+        }
+        let file = folder.join("database");
+        let database = match Database::find(&file) {
+            Ok(Some(database)) => database,
+            _ => {
+                // Another process may be making it now. What it puts there comes after the database, so that is looked for
+                // once more after everything else.
+                let content = Content::of(folder)?;
+                match (Database::find(&file)?, content) {
+                    (Some(database), _) => database,
+                    (None, Content::Nothing) => {
+                        make_folders(folder)?;
+                        Database::open(&file)?
+                    }
+                    (None, Content::Store) => {
+                        let found = if file.exists() { "is empty" } else { "is missing" };
+                        return Err(DatabaseError::Lost { path: file, found }.into());
+                    }
+                }
             }
+        };
+        // The last one made, so that a store of an older sx is completed.
+        if !folder.join("links").exists() {
+            make_folders(folder)?;
         }
         // Builds of root run as somebody else, who has to get through whatever root's umask was.
         let objects = folder.join("store");
@@ -138,11 +149,12 @@ impl Store {
             std::fs::set_permissions(&objects, std::fs::Permissions::from_mode(0o755))
         };
         look().map_err(StoreError::io("open to readers", &objects))?;
-        // SQLite would only say that it can't open its file.
-        rustix::fs::access(folder, Access::WRITE_OK)
-            .map_err(|error| StoreError::io("write to the store", folder)(error.into()))?;
-        let database = Database::open(&folder.join("database"))?;
-        Ok(Self {
+        Ok(Self::with_database(folder, database))
+    }
+
+    /// The store in `folder` with this database.
+    pub(crate) fn with_database(folder: &Path, database: Database) -> Self {
+        Self {
             folder: folder.into(),
             database,
             holder: Holder::new(folder),
@@ -150,7 +162,7 @@ impl Store {
             damaged: Mutex::default(),
             known: Mutex::default(),
             settled: Condvar::new(),
-        })
+        }
     }
 
     /// Has `observer` told of every [`Step`] from now on.

@@ -229,19 +229,45 @@ fn a_database_that_cannot_be_read_is_made_anew_from_the_objects() {
             file.write_all_at(&[0xa5; 4096], page * 4096).unwrap();
         }
     };
-    for (name, hurt) in [("zeroes", zeroes), ("half", half), ("noise", noise)] {
+    let empty: &dyn Fn(&Path) = &|file| std::fs::write(file, "").unwrap();
+    let gone: &dyn Fn(&Path) = &|file| std::fs::remove_file(file).unwrap();
+    let without_tables: &dyn Fn(&Path) = &|file| {
+        std::fs::remove_file(file).unwrap();
+        let other = rusqlite::Connection::open(file).unwrap();
+        other.execute_batch("create table x (y); drop table x").unwrap();
+    };
+    let without_a_table: &dyn Fn(&Path) = &|file| {
+        let connection = rusqlite::Connection::open(file).unwrap();
+        connection.execute_batch("drop table derivation").unwrap();
+    };
+    for (name, hurt) in [
+        ("zeroes", zeroes),
+        ("half", half),
+        ("noise", noise),
+        ("empty", empty),
+        ("gone", gone),
+        ("without tables", without_tables),
+        ("without a table", without_a_table),
+    ] {
         let fixture = Fixture::new();
-        hurt(&fixture.place().join("database"));
+        let file = fixture.place().join("database");
+        hurt(&file);
+        let was_there = file.exists();
+        // Left by one who was killed while he made a new one.
+        std::fs::write(fixture.place().join("database.new"), "half").unwrap();
         let is_seen = match Store::open(&fixture.place()) {
-            Err(_) => true,
+            Err(StoreError::Database(error)) => error.is_damage(),
+            Err(_) => false,
             Ok(store) => matches!(damage(&store, Depth::Metadata).first(), Some(Damage::Database(_))),
         };
         assert!(is_seen, "{name}");
         let (store, count, aside) = Store::recover(&fixture.place()).unwrap();
         assert_eq!(count, 2, "{name}");
-        assert!(aside.exists());
+        assert_eq!(aside.is_some_and(|aside| aside.exists()), was_there, "{name}");
         assert_eq!(damage(&store, Depth::Contents), [], "{name}");
         assert_eq!(store.closure([&fixture.text]).unwrap().len(), 2);
+        let new = fixture.place().join("database.new");
+        assert!(!new.exists(), "{name}");
     }
 }
 

@@ -50,8 +50,8 @@ pub fn run(general: &General, arguments: &Arguments) -> Result<(), Failure> {
     };
     let session = Session::new(general)?;
     if let Some((count, aside)) = recovered {
-        let text = format!("made a new database of {count} objects; the old one is `{}`", aside.display());
-        session.progress().tell(&format!("sx: {text}"));
+        let old = aside.map_or_else(String::new, |aside| format!("; the old one is `{}`", aside.display()));
+        session.progress().tell(&format!("sx: made a new database of {count} objects{old}"));
     }
     let found = verify(&session, arguments)?;
     let mut left = found.damage.clone();
