@@ -82,6 +82,14 @@ pub enum StoreError {
     /// The database failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// The folder is in use for something else.
+    #[error("`{folder}` is not an sx store: it holds `{holds}`")]
+    NotAStore {
+        /// The folder.
+        folder: PathBuf,
+        /// Something in it that isn't a store's.
+        holds: PathBuf,
+    },
     /// What is no link of ours isn't replaced by one.
     #[error("`{place}` is there already and is no link, so it is not replaced by one")]
     NotALink {
@@ -107,7 +115,8 @@ impl StoreError {
 }
 
 impl Store {
-    /// Opens the store in `folder`, an absolute path, and makes it if it isn't there.
+    /// Opens the store in `folder`, an absolute path, and makes it if nothing is there. What is there otherwise and has no
+    /// database of a store is left as it is.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         if let Err(error) = rustix::fs::access(folder, Access::WRITE_OK)
             && error != Errno::NOENT
@@ -122,16 +131,21 @@ impl Store {
                 // Another process may be making it now. What it puts there comes after the database, so that is looked for
                 // once more after everything else.
                 let content = Content::of(folder)?;
-                match (Database::find(&file)?, content) {
-                    (Some(database), _) => database,
-                    (None, Content::Nothing) => {
+                match (Database::find(&file), content) {
+                    (Ok(Some(database)), _) => database,
+                    (Ok(None), Content::Nothing | Content::Begun) => {
                         make_folders(folder)?;
                         Database::open(&file)?
                     }
-                    (None, Content::Store) => {
+                    (Ok(None), Content::Store) => {
                         let found = if file.exists() { "is empty" } else { "is missing" };
                         return Err(DatabaseError::Lost { path: file, found }.into());
                     }
+                    (Ok(None), Content::Foreign(holds)) => return Err(not_a_store(folder, holds)),
+                    (Err(error), Content::Nothing | Content::Foreign(_)) if error.is_damage() => {
+                        return Err(not_a_store(folder, "database".into()));
+                    }
+                    (Err(error), _) => return Err(error.into()),
                 }
             }
         };
@@ -579,6 +593,10 @@ pub(crate) fn digest_texts<'a>(
 /// The text of a path's digest.
 pub(crate) fn digest_text(path: &StorePath) -> DigestText {
     path.digest().to_string().into_bytes().try_into().expect("a digest's text has a fixed length")
+}
+
+fn not_a_store(folder: &Path, holds: PathBuf) -> StoreError {
+    StoreError::NotAStore { folder: folder.into(), holds }
 }
 
 /// Makes a directory with exactly this mode, whatever the umask.
