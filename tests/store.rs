@@ -12,6 +12,7 @@ pub fn tests() -> Vec<Test> {
     let test = |name, requires, run| Test { name, requires, run };
     vec![
         test("store::what_is_linked_is_kept_and_the_rest_goes", &[], what_is_linked_is_kept as fn() -> _),
+        test("store::what_makes_no_objects_makes_no_store", &[], what_makes_no_objects_makes_no_store),
         test("store::an_object_says_where_it_comes_from", &[], an_object_says_where_it_comes_from),
         test("store::damage_is_named_and_built_again", &[], damage_is_named_and_built_again),
         test(
@@ -119,6 +120,49 @@ fn what_is_linked_is_kept() -> Result<(), String> {
     assert_eq!(output(&mut store.sx(&["realise", "bootstrap.seed", "--root", "seed"]))?, path);
     output(&mut store.sx(&["gc"]))?;
     assert!(store.location(&path).exists());
+    Ok(())
+}
+
+fn what_makes_no_objects_makes_no_store() -> Result<(), String> {
+    let store = Store::new()?;
+    let path = format!("/sx/store/{}-x", "0".repeat(52));
+    for arguments in [
+        &["store", "verify"][..],
+        &["store", "verify", "--repair"],
+        &["store", "dump", &path],
+        &["store", "export", &path],
+        &["store", "copy", &path, "--to", "/nowhere"],
+        &["gc"],
+        &["gc", "roots"],
+        &["log", "bootstrap.seed"],
+        &["path-info", &path],
+        &["why-depends", &path, &path],
+        &["diff", &path, &path],
+        &["graph", &path],
+        &["run", &path],
+        &["shell", &path],
+    ] {
+        let (code, error) = code(&mut store.sx(arguments));
+        let told = format!("error: there is no store at `{}`\nhint: ", store.folder().display());
+        assert!(code == Some(2) && error.starts_with(&told), "{arguments:?}: {code:?} {error}");
+        assert!(!store.folder().exists(), "{arguments:?} made one");
+    }
+    // The usual one, which nobody has named.
+    let mut usual = store.sx(&["gc"]);
+    output(usual.env_remove("SX_STORE").env("XDG_DATA_HOME", store.0.path()))?;
+    assert!(store.folder().exists());
+    // A folder in use for something else.
+    std::fs::create_dir_all(store.0.path().join("mine/downloads")).map_err(|error| error.to_string())?;
+    let photo = store.0.path().join("mine/downloads/photo");
+    std::fs::write(&photo, "x").map_err(|error| error.to_string())?;
+    for arguments in [&["gc"][..], &["realise", "bootstrap.seed"]] {
+        let (code, error) = code(store.sx(arguments).env("SX_STORE", store.0.path().join("mine")));
+        assert!(
+            code == Some(2) && error.contains("is not an sx store: it holds `downloads/photo`"),
+            "{error}"
+        );
+    }
+    assert!(photo.exists());
     Ok(())
 }
 

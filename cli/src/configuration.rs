@@ -144,6 +144,11 @@ impl Configuration {
         })
     }
 
+    /// Whether somebody said where the store is: `option` or the configuration.
+    pub const fn names_store(&self, option: Option<&Path>) -> bool {
+        option.is_some() || self.store.is_some()
+    }
+
     /// The store's folder, absolute: `option`, else this configuration's, else below the user's data folder.
     pub fn store_folder(&self, option: Option<&Path>, environment: &Environment) -> Result<PathBuf, Failure> {
         let default =

@@ -158,6 +158,8 @@ impl From<StoreError> for Failure {
             StoreError::Interrupted => Self::new(Kind::Interrupted, "interrupted"),
             StoreError::Database(cause) if cause.is_damage() => Self::new(Kind::Damage, chain(&error))
                 .hint("`sx store verify --repair` makes a new database from the store's objects"),
+            StoreError::Missing { .. } => Self::new(Kind::Usage, chain(&error))
+                .hint("is `--store`, SX_STORE or the configuration's `store` right, and its disk mounted? what makes objects, such as `sx realise`, makes a store too"),
             StoreError::NotAStore { .. } => Self::new(Kind::Usage, chain(&error))
                 .hint("a store needs a folder of its own: name one that is empty, or not there yet, with `--store DIR`"),
             _ => Self::new(Kind::Host, chain(&error)).about_cause(&error),

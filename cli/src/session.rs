@@ -2,7 +2,7 @@
 
 use crate::builtins;
 use crate::cargo;
-use crate::command::{Building, General};
+use crate::command::{Building, General, Target};
 use crate::configuration::{Configuration, Environment};
 use crate::evaluation::Derivations;
 use crate::failure::{Failure, Kind};
@@ -24,7 +24,7 @@ use sx_store::explain::Reason;
 use sx_store::realise::{AfterFailure, FailedBuilds, Plan, RealiseError};
 use sx_store::sandbox::Limits;
 use sx_store::site::{KeptError, Site};
-use sx_store::{Realiser, Store};
+use sx_store::{Realiser, Store, StoreError};
 
 /// How much is built once more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,11 +50,33 @@ pub struct Session {
 const PATIENCE: Duration = Duration::from_millis(200);
 
 impl Session {
-    /// Reads the configuration, opens the store, and listens for Ctrl-C.
+    /// Reads the configuration, opens the store, which is made if it isn't there, and listens for Ctrl-C.
     pub fn new(general: &General) -> Result<Self, Failure> {
+        Self::with(general, Store::open)
+    }
+
+    /// The same for what makes no objects: a store that somebody named has to be there, or a wrong name would be taken for an
+    /// empty store. The usual one, which nobody has to name, is made.
+    pub fn of_what_is_there(general: &General) -> Result<Self, Failure> {
+        let configuration = Configuration::read(&Environment::read())?;
+        let is_named = configuration.names_store(general.store.as_deref());
+        Self::with(general, if is_named { Store::open_existing } else { Store::open })
+    }
+
+    /// Whichever of them these need: what leads to objects is only read.
+    pub fn for_target(general: &General, target: &Target, more: &[String]) -> Result<Self, Failure> {
+        let mut texts = target.attribute.iter().chain(more).peekable();
+        let are_objects = texts.peek().is_some() && texts.all(|text| target.leads_to_object(text));
+        if are_objects { Self::of_what_is_there(general) } else { Self::new(general) }
+    }
+
+    fn with(
+        general: &General,
+        open: impl FnOnce(&Path) -> Result<Store, StoreError>,
+    ) -> Result<Self, Failure> {
         let environment = Environment::read();
         let configuration = Configuration::read(&environment)?;
-        let store = Store::open(&Self::store_folder(general)?)?;
+        let store = open(&Self::store_folder(general)?)?;
         let progress = Progress::new(general.verbosity(), environment.text("TERM").as_deref());
         let (cancelled, evaluations) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let (flag, current) = (Arc::clone(&cancelled), Arc::clone(&evaluations));
@@ -261,7 +283,7 @@ impl Session {
                     continue;
                 }
                 for (output, content) in outputs {
-                    let name = resolved.path().map_err(sx_store::StoreError::from)?;
+                    let name = resolved.path().map_err(StoreError::from)?;
                     let statement = Statement::new(name, &output, content)?;
                     statements.push((path.clone(), statement));
                 }

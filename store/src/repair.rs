@@ -22,10 +22,11 @@ const ENDINGS: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 impl Store {
     /// Does what [`recover`](Self::recover) does if the database in `folder` is damaged; `None` if it isn't.
     pub fn recover_if_damaged(folder: &Path) -> Result<Option<(usize, Option<PathBuf>)>, StoreError> {
-        let audit = Self::open(folder).and_then(|store| Ok(store.database().audit()?));
+        let audit = Self::open_existing(folder).and_then(|store| Ok(store.database().audit()?));
         let is_damaged = match audit {
             Ok(audit) => !audit.faults.is_empty(),
             Err(StoreError::Database(error)) if error.is_damage() => true,
+            Err(StoreError::Missing { .. }) => false,
             Err(error) => return Err(error),
         };
         if !is_damaged {

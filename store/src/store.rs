@@ -82,6 +82,12 @@ pub enum StoreError {
     /// The database failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// There is no store.
+    #[error("there is no store at `{folder}`")]
+    Missing {
+        /// The folder, which isn't there or is empty.
+        folder: PathBuf,
+    },
     /// The folder is in use for something else.
     #[error("`{folder}` is not an sx store: it holds `{holds}`")]
     NotAStore {
@@ -118,6 +124,16 @@ impl Store {
     /// Opens the store in `folder`, an absolute path, and makes it if nothing is there. What is there otherwise and has no
     /// database of a store is left as it is.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        Self::open_if(folder, |content| matches!(content, Content::Nothing | Content::Begun))
+    }
+
+    /// Opens the store in `folder`, an absolute path, which has to be there.
+    pub fn open_existing(folder: &Path) -> Result<Self, StoreError> {
+        Self::open_if(folder, |content| *content == Content::Begun)
+    }
+
+    /// Opens the store in `folder`, and makes it if nothing but what `makes` accepts is there.
+    fn open_if(folder: &Path, makes: impl FnOnce(&Content) -> bool) -> Result<Self, StoreError> {
         if let Err(error) = rustix::fs::access(folder, Access::WRITE_OK)
             && error != Errno::NOENT
         {
@@ -133,9 +149,12 @@ impl Store {
                 let content = Content::of(folder)?;
                 match (Database::find(&file), content) {
                     (Ok(Some(database)), _) => database,
-                    (Ok(None), Content::Nothing | Content::Begun) => {
+                    (Ok(None), content) if makes(&content) => {
                         make_folders(folder)?;
                         Database::open(&file)?
+                    }
+                    (Ok(None), Content::Nothing | Content::Begun) => {
+                        return Err(StoreError::Missing { folder: folder.into() });
                     }
                     (Ok(None), Content::Store) => {
                         let found = if file.exists() { "is empty" } else { "is missing" };

@@ -78,6 +78,26 @@ fn a_store_is_one_whatever_else_lies_in_its_folder() {
     assert!(matches!(Store::open(folder.path()), Err(StoreError::Database(error)) if error.is_damage()));
 }
 
+#[test]
+fn a_store_that_has_to_be_there_is_not_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("sx");
+    for _ in 0..2 {
+        assert!(matches!(Store::open_existing(&place), Err(StoreError::Missing { .. })));
+        assert!(matches!(Store::recover_if_damaged(&place), Ok(None)));
+        if !place.exists() {
+            // As a disk that isn't mounted.
+            std::fs::create_dir(&place).unwrap();
+        }
+        assert_eq!(everything(&place).len(), 0);
+    }
+    drop(Store::open(&place).unwrap());
+    drop(Store::open_existing(&place).unwrap());
+    // The making was interrupted at its last step.
+    std::fs::write(place.join("database"), "").unwrap();
+    drop(Store::open_existing(&place).unwrap());
+}
+
 /// Each thread is a process of its own to a store.
 #[test]
 fn many_make_one_store_at_once() {

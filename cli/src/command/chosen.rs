@@ -34,11 +34,9 @@ pub fn realised(
     target: &Target,
     more: &[String],
 ) -> Result<Option<Vec<Chosen>>, Failure> {
-    let is_evaluated = target.file.is_some() || target.expression.is_some();
-    let is_object = |text: &&String| !is_evaluated && text.contains('/');
     let (mut asked, mut derivations) = (Vec::new(), Derivations::new());
     for text in std::iter::once(&target.attribute).cloned().chain(more.iter().cloned().map(Some)) {
-        if let Some(text) = text.as_ref().filter(is_object) {
+        if let Some(text) = text.as_ref().filter(|text| target.leads_to_object(text)) {
             asked.push(Asked::Object(text.clone(), object::named(session, text)?));
             continue;
         }

@@ -2,7 +2,7 @@
 
 use super::chosen::{self, Chosen};
 use super::quantity::show_bytes;
-use super::{Building, Target};
+use super::{Building, General, Target};
 use crate::failure::{Failure, Kind};
 use crate::session::Session;
 use clap::Args;
@@ -70,7 +70,8 @@ struct Version {
     size_bytes: u64,
 }
 
-pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
+pub fn run(general: &General, arguments: &Arguments) -> Result<(), Failure> {
+    let session = &Session::for_target(general, &arguments.target, arguments.other.as_slice())?;
     let more = arguments.other.as_slice();
     let Some(chosen) = chosen::realised(session, &arguments.building, &arguments.target, more)? else {
         return Ok(());

@@ -99,7 +99,7 @@ enum Verb {
 /// Options of every verb.
 #[derive(Debug, Args)]
 pub struct General {
-    /// Folder of the store [default: sx in the user's data folder]
+    /// Folder of the store [default: sx in the user's data folder]; what makes no objects makes no store there either
     #[arg(long, global = true, value_name = "DIR", env = "SX_STORE")]
     pub store: Option<PathBuf>,
     /// Show what builders print
@@ -144,6 +144,11 @@ pub struct Target {
 }
 
 impl Target {
+    /// Whether `text`, the attribute or one more, is no attribute but leads to an object of the store.
+    pub fn leads_to_object(&self, text: &str) -> bool {
+        self.file.is_none() && self.expression.is_none() && text.contains('/')
+    }
+
     /// An attribute of what is evaluated by default.
     pub fn of(attribute: &str) -> Self {
         Self { attribute: Some(attribute.into()), ..Self::default() }
@@ -232,8 +237,8 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Verb::Repl(arguments) => repl::run(&Session::new(&general)?, &arguments),
         Verb::Doc(arguments) => doc::run(&arguments),
         Verb::Realise(arguments) => realise::run(&Session::new(&general)?, &arguments),
-        Verb::Run(arguments) => run::run(&Session::new(&general)?, &arguments),
-        Verb::Shell(arguments) => shell::run(&Session::new(&general)?, &arguments),
+        Verb::Run(arguments) => run::run(&general, &arguments),
+        Verb::Shell(arguments) => shell::run(&general, &arguments),
         Verb::Check(arguments) => check::run(&Session::new(&general)?, &arguments),
         Verb::Export(arguments) => export::run(&Session::new(&general)?, &arguments),
         Verb::Push(arguments) => push::run(&Session::new(&general)?, &arguments),
@@ -248,13 +253,13 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Verb::Policy(arguments) => policy::run(&Session::new(&general)?, &arguments),
         Verb::Release(arguments) => release::run(&Session::new(&general)?, &arguments),
         Verb::Reproduce(arguments) => reproduce::run(&Session::new(&general)?, &arguments),
-        Verb::Gc(arguments) => gc::run(&Session::new(&general)?, &arguments),
+        Verb::Gc(arguments) => gc::run(&Session::of_what_is_there(&general)?, &arguments),
         Verb::Store(arguments) => store::run(&general, &arguments),
-        Verb::Log(arguments) => log::run(&Session::new(&general)?, &arguments),
-        Verb::PathInfo(arguments) => path_info::run(&Session::new(&general)?, &arguments),
-        Verb::Graph(arguments) => graph::run(&Session::new(&general)?, &arguments),
-        Verb::Diff(arguments) => diff::run(&Session::new(&general)?, &arguments),
-        Verb::WhyDepends(arguments) => why_depends::run(&Session::new(&general)?, &arguments),
+        Verb::Log(arguments) => log::run(&Session::of_what_is_there(&general)?, &arguments),
+        Verb::PathInfo(arguments) => path_info::run(&Session::of_what_is_there(&general)?, &arguments),
+        Verb::Graph(arguments) => graph::run(&general, &arguments),
+        Verb::Diff(arguments) => diff::run(&general, &arguments),
+        Verb::WhyDepends(arguments) => why_depends::run(&Session::of_what_is_there(&general)?, &arguments),
         Verb::Seeds(arguments) => seeds::run(&Session::new(&general)?, &arguments),
         Verb::Completions(arguments) => completions::run(&arguments),
         Verb::Enter(arguments) => enter::run(&arguments),

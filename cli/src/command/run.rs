@@ -1,7 +1,7 @@
 //! `sx run`
 
 use super::chosen::{self, Chosen};
-use super::{Building, Target, enter};
+use super::{Building, General, Target, enter};
 use crate::failure::{Failure, Kind};
 use crate::session::Session;
 use clap::Args;
@@ -27,7 +27,8 @@ pub struct Arguments {
     arguments: Vec<OsString>,
 }
 
-pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
+pub fn run(general: &General, arguments: &Arguments) -> Result<(), Failure> {
+    let session = &Session::for_target(general, &arguments.target, &[])?;
     let chosen = chosen::realised(session, &arguments.building, &arguments.target, &[])?;
     match chosen.as_deref() {
         None => Ok(()),

@@ -1,6 +1,6 @@
 //! `sx shell`
 
-use super::{Building, Target, chosen, enter};
+use super::{Building, General, Target, chosen, enter};
 use crate::failure::{Failure, Kind};
 use crate::session::Session;
 use clap::Args;
@@ -26,7 +26,8 @@ pub struct Arguments {
     command: Vec<OsString>,
 }
 
-pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
+pub fn run(general: &General, arguments: &Arguments) -> Result<(), Failure> {
+    let session = &Session::for_target(general, &arguments.target, &arguments.more)?;
     let chosen = chosen::realised(session, &arguments.building, &arguments.target, &arguments.more)?;
     let Some(chosen) = chosen else { return Ok(()) };
     let mut folders = Vec::new();

@@ -5,7 +5,7 @@ mod layout;
 mod network;
 mod svg;
 
-use super::{Target, object};
+use super::{General, Target, object};
 use crate::evaluation::Derivations;
 use crate::failure::{Failure, Kind};
 use crate::session::Session;
@@ -61,7 +61,8 @@ enum Format {
     Json,
 }
 
-pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
+pub fn run(general: &General, arguments: &Arguments) -> Result<(), Failure> {
+    let session = &Session::for_target(general, &arguments.target, &arguments.more)?;
     let ending = arguments.output.as_ref().and_then(|file| file.extension()?.to_str());
     let format = arguments.format.unwrap_or(match ending {
         Some("svg") => Format::Svg,
@@ -86,9 +87,8 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
 }
 
 fn find(session: &Session, arguments: &Arguments) -> Result<Network, Failure> {
-    let is_evaluated = arguments.target.file.is_some() || arguments.target.expression.is_some();
     let texts = || arguments.target.attribute.iter().chain(&arguments.more);
-    let are_objects = !is_evaluated && texts().any(|text| text.contains('/'));
+    let are_objects = texts().any(|text| arguments.target.leads_to_object(text));
     if are_objects {
         let roots = texts().map(|text| object::named(session, text)).collect::<Result<Vec<_>, _>>()?;
         return of_objects(session.store(), roots, arguments.depth);

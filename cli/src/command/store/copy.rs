@@ -2,8 +2,8 @@
 
 use super::import::Trust;
 use super::report::{self, Transfer};
-use crate::command::object;
-use crate::failure::{Failure, Kind};
+use crate::command::{General, object};
+use crate::failure::Failure;
 use crate::session::Session;
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -31,11 +31,15 @@ pub struct Arguments {
     json: bool,
 }
 
-pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
+pub fn run(general: &General, arguments: &Arguments) -> Result<(), Failure> {
+    let session = &match &arguments.from {
+        Some(_) => Session::new(general)?,
+        None => Session::of_what_is_there(general)?,
+    };
     let other;
     let (from, to) = match (&arguments.from, &arguments.to) {
         (Some(folder), _) => {
-            other = open(folder)?;
+            other = Store::open_existing(&absolute(folder)?)?;
             (&other, session.store())
         }
         (None, to) => {
@@ -53,16 +57,6 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
     let taken = from.copy_closure(to, &paths, trust, session.cancelled(), &|step| progress.show(&step));
     progress.end();
     report::print(session, &taken?, arguments.json)
-}
-
-/// Opens a store that has to be there.
-fn open(folder: &Path) -> Result<Store, Failure> {
-    let folder = absolute(folder)?;
-    if !folder.join("database").is_file() {
-        let message = format!("`{}` is no store: it has no file `database`", folder.display());
-        return Err(Failure::new(Kind::Usage, message));
-    }
-    Ok(Store::open(&folder)?)
 }
 
 fn absolute(folder: &Path) -> Result<PathBuf, Failure> {

@@ -33,10 +33,10 @@ enum Part {
 pub fn run(general: &General, arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.part {
         Part::Verify(arguments) => verify::run(general, arguments),
-        Part::Dump(arguments) => dump::run(&Session::new(general)?, arguments),
+        Part::Dump(arguments) => dump::run(&Session::of_what_is_there(general)?, arguments),
         Part::Restore(arguments) => restore::run(arguments),
-        Part::Export(arguments) => export::run(&Session::new(general)?, arguments),
+        Part::Export(arguments) => export::run(&Session::of_what_is_there(general)?, arguments),
         Part::Import(arguments) => import::run(&Session::new(general)?, arguments),
-        Part::Copy(arguments) => copy::run(&Session::new(general)?, arguments),
+        Part::Copy(arguments) => copy::run(general, arguments),
     }
 }

@@ -8,8 +8,8 @@ use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use sx_store::Store;
 use sx_store::verify::{Damage, Depth, Verification};
+use sx_store::{Store, StoreError};
 
 /// Find damage, name it, and mend it
 ///
@@ -48,7 +48,10 @@ pub fn run(general: &General, arguments: &Arguments) -> Result<(), Failure> {
         true => Store::recover_if_damaged(&Session::store_folder(general)?)?,
         false => None,
     };
-    let session = Session::new(general)?;
+    let session = Session::of_what_is_there(general)?;
+    if let Some(folder) = arguments.repair_from.as_ref().filter(|folder| !folder.join("store").is_dir()) {
+        return Err(StoreError::Missing { folder: folder.clone() }.into());
+    }
     if let Some((count, aside)) = recovered {
         let old = aside.map_or_else(String::new, |aside| format!("; the old one is `{}`", aside.display()));
         session.progress().tell(&format!("sx: made a new database of {count} objects{old}"));
