@@ -267,6 +267,8 @@ fn a_failed_build_is_entered() -> Result<(), String> {
         command.env("SX_STORE", store());
         command
     };
+    // What it printed stays too.
+    output(&mut in_folder(&folder, "log", &["broken"]))?;
     let name = kept.rsplit('/').next().unwrap_or_default();
     assert_eq!(
         output(&mut enter(name, "pwd; cat half $out/word; echo changed >half"))?,

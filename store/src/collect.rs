@@ -2,7 +2,7 @@
 //!
 //! Garbage is: objects that no root reaches; files of the store's folder without a row that nobody makes; what dead
 //! processes left in `builds`, `locks`, `downloads`, `processes`; logs of derivations that the store doesn't know and
-//! nobody builds; layers of images whose first object isn't needed; files
+//! nobody builds, such as of builds that failed, when they are old enough; layers of images whose first object isn't needed; files
 //! that no object shares any more; links to results that aren't there any more.
 //!
 //! An object goes after all that refer to it, so that whatever stays has its references. Among those that may go, the
@@ -35,6 +35,8 @@ pub struct Collection {
     pub max_freed_bytes: Option<u64>,
     /// Only objects that came into the store before.
     pub older_than: Option<SystemTime>,
+    /// Of the logs of what isn't realised, as after a failed build, only those that were last written to before.
+    pub logs_older_than: Option<SystemTime>,
 }
 
 /// Whether anything is deleted.
@@ -82,7 +84,8 @@ impl Store {
         let roots: BTreeSet<&StorePath> =
             held.roots.iter().chain(&links.roots).map(|root| &root.path).collect();
         let alive = alive(&graph, &roots);
-        let strays = self.strays(&graph, &alive, &held, &roots, &links)?;
+        let mut strays = self.strays(&graph, &alive, &held, &roots, &links)?;
+        strays.extend(self.stray_logs(what.logs_older_than)?);
         let mut collected =
             Collected { alive: alive.iter().filter(|alive| **alive).count(), ..Collected::default() };
         collected.objects = self.condemn(&graph, &alive, what)?;
@@ -133,7 +136,6 @@ impl Store {
                 strays.push(place);
             }
         }
-        let name = |place: &Path| place.file_name().unwrap_or_default().to_string_lossy().into_owned();
         strays.extend(
             entries(&self.folder().join("builds"))?.into_iter().filter(|place| !held.owns(&name(place))),
         );
@@ -142,18 +144,8 @@ impl Store {
                 strays.push(place);
             }
         }
-        let mut building = BTreeSet::new();
         for place in entries(&self.folder().join("locks"))? {
             if is_unlocked(&place)? {
-                strays.push(place);
-            } else {
-                building.insert(name(&place));
-            }
-        }
-        let known: BTreeSet<String> =
-            self.database().derivations()?.iter().map(|path| path.digest().to_string()).collect();
-        for place in entries(&self.folder().join("logs"))? {
-            if !known.contains(&name(&place)) && !building.contains(&name(&place)) {
                 strays.push(place);
             }
         }
@@ -167,6 +159,23 @@ impl Store {
                 false => needed.contains(name.split('-').next().unwrap_or_default()),
             };
             if !is_kept {
+                strays.push(place);
+            }
+        }
+        Ok(strays)
+    }
+
+    /// Logs of derivations that aren't realised and that nobody builds.
+    fn stray_logs(&self, older_than: Option<SystemTime>) -> Result<Vec<PathBuf>, StoreError> {
+        let known: BTreeSet<String> =
+            self.database().derivations()?.iter().map(|path| path.digest().to_string()).collect();
+        let mut strays = Vec::new();
+        for place in entries(&self.folder().join("logs"))? {
+            let written = || std::fs::symlink_metadata(&place).and_then(|found| found.modified());
+            // What can't be told, nobody can read.
+            let is_old = older_than.is_none_or(|limit| written().map_or(true, |written| written < limit));
+            let lock = self.folder().join("locks").join(name(&place));
+            if is_old && !known.contains(&name(&place)) && (!lock.exists() || is_unlocked(&lock)?) {
                 strays.push(place);
             }
         }
@@ -328,6 +337,10 @@ fn is_unlocked(place: &Path) -> Result<bool, StoreError> {
             .and_then(|file| try_flock(&file, FlockOperation::NonBlockingLockExclusive))
             .map_err(StoreError::io("lock", place)),
     }
+}
+
+fn name(place: &Path) -> String {
+    place.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Sum of the lengths of the files below, in bytes, as far as they can be read.

@@ -21,6 +21,7 @@ pub mod hex0;
 mod import;
 mod inspect;
 pub mod lock;
+mod log;
 pub mod object;
 pub mod pin;
 pub mod realise;

@@ -231,11 +231,6 @@ impl Store {
         self.folder.join("store")
     }
 
-    /// Where the log of the builder of the derivation at `path` lies.
-    pub fn log(&self, path: &StorePath) -> PathBuf {
-        self.folder.join("logs").join(path.digest().to_string())
-    }
-
     /// A place for the sandbox of a build or for other passing files, nothing there yet.
     pub fn new_build_folder(&self) -> Result<PathBuf, StoreError> {
         Ok(self.folder.join("builds").join(self.holder.new_name()?))

@@ -163,6 +163,22 @@ fn what_dead_processes_left_goes_and_what_is_in_use_stays() {
 }
 
 #[test]
+fn logs_of_failed_builds_stay_until_they_are_old() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let logs = ["old", "new"].map(|name| store.folder().join("logs").join(name));
+    let day = Duration::from_secs(24 * 3600);
+    let times = [SystemTime::now() - 2 * day, SystemTime::now()];
+    for (log, time) in logs.iter().zip(times) {
+        std::fs::File::create(log).unwrap().set_modified(time).unwrap();
+    }
+    let limit = Some(SystemTime::now() - day);
+    let collected = collect(&store, Collection { logs_older_than: limit, ..Collection::default() });
+    assert_eq!(collected.strays, [(logs[0].clone(), 0)]);
+    assert!(logs[1].exists() && !logs[0].exists());
+}
+
+#[test]
 fn a_root_that_cannot_be_read_stops_the_collector() {
     let folder = tempfile::tempdir().unwrap();
     let path = add(folder.path(), "tool", &[]);

@@ -334,6 +334,20 @@ fn what_does_not_need_what_failed_is_built_when_asked_for() {
 }
 
 #[test]
+fn a_build_that_failed_has_a_log_and_one_that_never_began_has_none() {
+    let mut fixture = Fixture::new();
+    let seed = fixture.seed(SEED);
+    let bad = fixture.failing("bad", &seed);
+    let above = fixture.step("above", &bad, "00");
+    let log = |path| fixture.store.log_of(&fixture.derivations[path]).unwrap();
+    assert_eq!([log(&bad), log(&above)], [None, None]);
+    let failure = fixture.failure(&above);
+    let Failure::NoOutput(_) = failure else { panic!("{failure:?}") };
+    assert!(log(&bad).is_some_and(|log| log.is_file()));
+    assert_eq!(log(&above), None);
+}
+
+#[test]
 fn the_folder_of_a_failed_build_is_kept_when_asked_for() {
     let mut fixture = Fixture::new();
     let seed = fixture.seed(SEED);

@@ -13,7 +13,8 @@ use sx_store::root::{Root, RootKind};
 /// Delete what no root needs from the store, beside builds that run
 ///
 /// Roots are links in the store's folder `roots`, links that `sx realise --out-link` made, and what running processes
-/// use. Only outputs and sources that these refer to are kept: tools that were needed to build them go.
+/// use. Only outputs and sources that these refer to are kept: tools that were needed to build them go. Logs of builds that failed
+/// stay for 30 days.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Arguments {
@@ -32,6 +33,9 @@ pub struct Arguments {
     #[arg(long)]
     json: bool,
 }
+
+/// For how long logs of builds that failed are kept: until people are back from wherever they were.
+const FAILED_LOGS: Duration = Duration::from_secs(30 * 24 * 3600);
 
 #[derive(Debug, Subcommand)]
 enum Part {
@@ -78,6 +82,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
         mode: if arguments.dry_run { Mode::DryRun } else { Mode::Delete },
         max_freed_bytes: arguments.max_freed,
         older_than: arguments.older_than.and_then(|age| SystemTime::now().checked_sub(age)),
+        logs_older_than: SystemTime::now().checked_sub(FAILED_LOGS),
     };
     let collected = session.store().collect(&collection, session.cancelled())?;
     let objects = collected.objects.iter();
