@@ -43,6 +43,7 @@ pub fn tests() -> Vec<Test> {
             names_of_any_bytes_come_to_a_store_on_another_disk,
         ),
         test("store::a_read_only_disk_is_told", &["unshare", "mount"], a_read_only_disk_is_told),
+        test("store::what_may_not_be_written_can_be_read", &["setpriv"], what_may_not_be_written_can_be_read),
         test(
             "store::what_was_acknowledged_outlives_a_power_cut",
             &["root", "mkfs.btrfs", "mkfs.ext4", "mount", "umount", "truncate", "cp"],
@@ -415,12 +416,56 @@ fn names_of_any_bytes_come_to_a_store_on_another_disk() -> Result<(), String> {
     Ok(())
 }
 
+/// A store of another user, and one on which nobody may write.
+fn what_may_not_be_written_can_be_read() -> Result<(), String> {
+    let store = Store::new()?;
+    let failed = |error: std::io::Error| error.to_string();
+    std::fs::set_permissions(store.0.path(), PermissionsExt::from_mode(0o755)).map_err(failed)?;
+    let binary = store.0.path().join("binary");
+    std::fs::copy(sx([""; 0]).get_program(), &binary).map_err(failed)?;
+    let path = output(&mut store.sx(&["realise", "bootstrap.hex0", "--root", "hex0"]))?;
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|found| found.uid() == 0);
+    let mode =
+        |mode| std::fs::set_permissions(store.folder(), PermissionsExt::from_mode(mode)).map_err(failed);
+    if !is_root {
+        mode(0o555)?;
+    }
+    let sx = |arguments: &[&str]| {
+        let mut command = Command::new(if is_root { "setpriv".as_ref() } else { binary.as_os_str() });
+        if is_root {
+            command.args(["--reuid", "54321", "--regid", "54321", "--clear-groups"]).arg(&binary);
+        }
+        command.args(arguments).current_dir("/").env("SX_STORE", store.folder()).env("NO_COLOR", "1");
+        command.env("XDG_CONFIG_HOME", store.0.path());
+        command
+    };
+    output(&mut sx(&["store", "verify", "--contents"]))?;
+    assert!(output(&mut sx(&["path-info", "-r", &path]))?.contains(&path));
+    let roots = output(&mut sx(&["gc", "roots"]))?;
+    assert!(roots.ends_with(&path), "{roots}");
+    let source = output(&mut store.sx(&["path-info", "--json", &path]))?;
+    assert_eq!(output(&mut sx(&["path-info", "--json", &path]))?, source);
+    assert_eq!(
+        run(&mut sx(&["store", "dump", &path])).stdout,
+        run(&mut store.sx(&["store", "dump", &path])).stdout
+    );
+    output(&mut sx(&["log", &path]))?;
+    // What is realised needs no writing either.
+    assert_eq!(output(&mut sx(&["realise", "bootstrap.hex0"]))?, path);
+    let (code, error) = code(&mut sx(&["realise", "bootstrap.catm"]));
+    assert!(code == Some(6) && error.contains("cannot write to the store"), "{error}");
+    mode(0o755)
+}
+
 fn a_read_only_disk_is_told() -> Result<(), String> {
     let script = format!(
         r#"sx=$1; export SX_STORE=$2; {LARGE_TEXT}
         mount -t tmpfs none "$2"
-        large one >/dev/null
+        one=$(large one)
         mount -o remount,bind,ro "$2"
+        "$sx" store verify --contents -q; [ "$("$sx" path-info "$one" | wc -l)" = 1 ]
+        "$sx" gc --dry-run -q | grep -q "$one"; "$sx" gc roots
+        code=0; "$sx" gc 2>&1 || code=$?; echo " $code"
         code=0; large two 2>&1 || code=$?
         echo " $code"
         mount -o remount,bind,rw "$2"
@@ -428,7 +473,8 @@ fn a_read_only_disk_is_told() -> Result<(), String> {
         large two >/dev/null"#
     );
     let told = confined(&script)?;
-    assert!(told.ends_with(" 6") && told.contains("hint: the file system is read-only"), "{told}");
+    let told_twice = told.matches("hint: the file system is read-only").count() == 2;
+    assert!(told.ends_with(" 6") && told_twice, "{told}");
     Ok(())
 }
 

@@ -74,8 +74,10 @@ impl Store {
     /// Collects garbage. Waits while others look at what they need, until `cancelled` is set.
     pub fn collect(&self, what: &Collection, cancelled: &AtomicBool) -> Result<Collected, StoreError> {
         let place = self.folder().join("gate");
-        // The name of this process, by which others know its files, can't be had from inside.
-        self.holder().new_name()?;
+        if what.mode == Mode::Delete {
+            // The name of this process, by which others know its files, can't be had from inside.
+            self.holder().new_name()?;
+        }
         let gate = Gate::enter_alone(&place, cancelled).map_err(StoreError::io("lock", &place))?;
         let gate = gate.ok_or(StoreError::Interrupted)?;
         let held = Held::read(self.folder())?;

@@ -6,6 +6,8 @@
 use crate::explain::{self, Earlier};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::collections::BTreeSet;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,6 +22,9 @@ const APPLICATION: i64 = 0x7378_7374;
 
 /// How long to wait for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How many prepared statements are kept.
+const STATEMENTS: usize = 32;
 
 /// What is known of a valid object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +80,22 @@ pub enum DatabaseError {
         /// Its version.
         found: i64,
     },
+    /// It was made by an older sx, and can't be brought up to date.
+    #[error(
+        "the store's database `{path}` has version {found}, and cannot be written to make it {SCHEMA_VERSION}"
+    )]
+    OlderVersion {
+        /// The database file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+    },
+    /// Who may write changed it while it was read by one who may not, so what was read may never have been true.
+    #[error("the store's database `{path}` was changed by another user while it was read")]
+    Changed {
+        /// The database file.
+        path: PathBuf,
+    },
     /// The store has been in use, and this is no database of one.
     #[error("the store's database `{path}` {found}, and the store is not new")]
     Lost {
@@ -120,6 +141,24 @@ impl DatabaseError {
 pub struct Database {
     path: PathBuf,
     connection: Mutex<Connection>,
+    /// What the file was, if SQLite reads it without any lock.
+    unlocked: Option<Stamp>,
+}
+
+/// Changes when a file does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Stamp {
+    file: u64,
+    length: u64,
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    fn of(path: &Path) -> Option<Self> {
+        let found = std::fs::metadata(path).ok()?;
+        let changed = (found.mtime(), found.mtime_nsec());
+        Some(Self { file: found.ino(), length: found.len(), changed })
+    }
 }
 
 const SCHEMA: &str = "
@@ -164,7 +203,11 @@ impl Database {
         let failed = |source| DatabaseError::Sqlite { path: path.into(), source };
         let mut connection = Connection::open(path).map_err(failed)?;
         prepare(&mut connection).map_err(failed)?;
-        Ok(Self { path: path.into(), connection: Mutex::new(connection) })
+        Ok(Self::new(path, connection))
+    }
+
+    fn new(path: &Path, connection: Connection) -> Self {
+        Self { path: path.into(), connection: Mutex::new(connection), unlocked: None }
     }
 
     /// Opens the database at `path`. `None` if there is no file, or if nobody has made a table in it yet.
@@ -175,19 +218,32 @@ impl Database {
         let failed = |source| DatabaseError::Sqlite { path: path.into(), source };
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
-        connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
-        let header = Header::read(&connection).map_err(failed)?;
-        if header.tables == 0 && header.version == 0 {
+        if Header::checked(path, &connection)?.is_none() {
             return Ok(None);
         }
-        if let Some(found) = header.what_is_wrong() {
-            return Err(DatabaseError::Lost { path: path.into(), found });
-        }
-        if header.version > SCHEMA_VERSION {
-            return Err(DatabaseError::NewerVersion { path: path.into(), found: header.version });
-        }
         prepare(&mut connection).map_err(failed)?;
-        Ok(Some(Self { path: path.into(), connection: Mutex::new(connection) }))
+        Ok(Some(Self::new(path, connection)))
+    }
+
+    /// The same where nothing can be written. Gives what is in it now: rows that somebody adds may be seen or not.
+    pub(crate) fn find_to_read(path: &Path) -> Result<Option<Self>, DatabaseError> {
+        let Some(stamp) = Stamp::of(path) else { return Ok(None) };
+        let failed = |source| DatabaseError::Sqlite { path: path.into(), source };
+        let log = std::fs::metadata(path.with_file_name("database-wal"));
+        // SQLite would make files beside it, where nobody may. All is in the file itself, so none are needed.
+        let unlocked = log.map_or(true, |log| log.len() == 0).then_some(stamp);
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = match unlocked {
+            Some(_) => Connection::open_with_flags(immutable(path), flags | OpenFlags::SQLITE_OPEN_URI),
+            None => Connection::open_with_flags(path, flags),
+        };
+        let connection = connection.map_err(failed)?;
+        let Some(header) = Header::checked(path, &connection)? else { return Ok(None) };
+        if header.version < SCHEMA_VERSION {
+            return Err(DatabaseError::OlderVersion { path: path.into(), found: header.version });
+        }
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        Ok(Some(Self { unlocked, ..Self::new(path, connection) }))
     }
 
     /// Brings all that was committed into the one file, durably, so that it can be moved without those beside it.
@@ -452,7 +508,11 @@ impl Database {
     }
 
     pub(crate) fn run<T>(&self, query: impl FnOnce(&Connection) -> Rows<T>) -> Result<T, DatabaseError> {
-        query(&self.lock()).map_err(|source| self.failed(source))
+        let result = query(&self.lock()).map_err(|source| self.failed(source));
+        if self.unlocked.is_some() && self.unlocked != Stamp::of(&self.path) {
+            return Err(DatabaseError::Changed { path: self.path.clone() });
+        }
+        result
     }
 
     fn write<T>(&self, change: impl FnOnce(&Transaction<'_>) -> Rows<T>) -> Result<T, DatabaseError> {
@@ -484,6 +544,19 @@ fn insert_derivations(transaction: &Transaction<'_>, derivations: &[(StorePath, 
     Ok(())
 }
 
+/// The address of a file that SQLite may take for one that never changes.
+fn immutable(path: &Path) -> String {
+    let mut address = String::from("file:");
+    for &byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' => address.push(byte.into()),
+            _ if byte.is_ascii_alphanumeric() => address.push(byte.into()),
+            _ => address.push_str(&format!("%{byte:02x}")),
+        }
+    }
+    address + "?immutable=1"
+}
+
 /// What a file says of itself.
 struct Header {
     application: i64,
@@ -512,6 +585,23 @@ impl Header {
         })
     }
 
+    /// What it says, if it is a store's and of a version that can be read; `None` if there is nothing in it.
+    fn checked(path: &Path, connection: &Connection) -> Result<Option<Self>, DatabaseError> {
+        let failed = |source| DatabaseError::Sqlite { path: path.into(), source };
+        connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+        let header = Self::read(connection).map_err(failed)?;
+        if header.tables == 0 && header.version == 0 {
+            return Ok(None);
+        }
+        if let Some(found) = header.what_is_wrong() {
+            return Err(DatabaseError::Lost { path: path.into(), found });
+        }
+        if header.version > SCHEMA_VERSION {
+            return Err(DatabaseError::NewerVersion { path: path.into(), found: header.version });
+        }
+        Ok(Some(header))
+    }
+
     /// Why it is no store's. One of a newer version may have other tables.
     fn what_is_wrong(&self) -> Option<&'static str> {
         match self.application {
@@ -526,7 +616,7 @@ impl Header {
 /// Sets the connection up, makes the tables if there are none, and adds what later versions have.
 fn prepare(connection: &mut Connection) -> Rows<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.set_prepared_statement_cache_capacity(32);
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     let found = Header::read(connection)?;
     if found.version < SCHEMA_VERSION || found.application != APPLICATION {
         connection.pragma_update(None, "journal_mode", "wal")?;
@@ -592,6 +682,43 @@ mod tests {
         let dangling = object("dangling", &[&missing]);
         assert!(database.register(&[first.clone(), dangling], &Said::default()).is_err());
         assert!(!database.is_valid(&first.path).unwrap());
+    }
+
+    #[test]
+    fn one_who_may_not_write_reads_all_that_was_committed() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a b%3f?").join("database");
+        std::fs::create_dir(file.parent().unwrap()).unwrap();
+        let names = || -> BTreeSet<_> {
+            let beside = std::fs::read_dir(file.parent().unwrap()).unwrap();
+            beside.map(|entry| entry.unwrap().file_name()).collect()
+        };
+        assert!(Database::find_to_read(&file).unwrap().is_none());
+        let (first, second) = (object("first", &[]), object("second", &[]));
+        let database = Database::open(&file).unwrap();
+        database.register(std::slice::from_ref(&first), &Said::default()).unwrap();
+        drop(database);
+        let reader = Database::find_to_read(&file).unwrap().unwrap();
+        assert!(reader.is_valid(&first.path).unwrap());
+        assert_eq!(names(), BTreeSet::from(["database".into()]), "it makes no files");
+        assert!(reader.register(std::slice::from_ref(&second), &Said::default()).is_err());
+        // Committed, but not in the file itself yet.
+        let database = Database::open(&file).unwrap();
+        database.register(std::slice::from_ref(&second), &Said::default()).unwrap();
+        assert!(Database::find_to_read(&file).unwrap().unwrap().is_valid(&second.path).unwrap());
+        assert!(!reader.is_valid(&second.path).unwrap());
+        // It comes into the file, under the eyes of who reads that without a lock.
+        drop(database);
+        assert!(matches!(reader.is_valid(&first.path), Err(DatabaseError::Changed { .. })));
+    }
+
+    #[test]
+    fn an_older_database_that_cannot_be_written_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("database");
+        drop(Database::open(&file).unwrap());
+        Connection::open(&file).unwrap().pragma_update(None, "user_version", 2).unwrap();
+        assert!(matches!(Database::find_to_read(&file), Err(DatabaseError::OlderVersion { found: 2, .. })));
     }
 
     #[test]

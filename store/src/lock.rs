@@ -68,20 +68,21 @@ impl Drop for Lock {
 /// Held by any number that only read what a collector changes, or by one collector. See [`crate::root`].
 #[derive(Debug)]
 pub struct Gate {
-    _file: File,
+    /// None where nobody can make it, so that nobody else can be inside either.
+    _file: Option<File>,
 }
 
 impl Gate {
     /// Enters beside others. Waits for a collector, which is inside for moments only.
     pub fn enter(path: &Path) -> std::io::Result<Self> {
-        let file = open_gate(path)?;
+        let Some(file) = open_gate(path)? else { return Ok(Self { _file: None }) };
         rustix::io::retry_on_intr(|| rustix::fs::flock(&file, FlockOperation::LockShared))?;
-        Ok(Self { _file: file })
+        Ok(Self { _file: Some(file) })
     }
 
     /// Enters alone. `None` if the wait was called off.
     pub fn enter_alone(path: &Path, cancelled: &AtomicBool) -> std::io::Result<Option<Self>> {
-        let file = open_gate(path)?;
+        let Some(file) = open_gate(path)? else { return Ok(Some(Self { _file: None })) };
         let mut pause = Pause::default();
         while !try_flock(&file, FlockOperation::NonBlockingLockExclusive)? {
             if cancelled.load(Ordering::Relaxed) {
@@ -89,12 +90,22 @@ impl Gate {
             }
             pause.sleep();
         }
-        Ok(Some(Self { _file: file }))
+        Ok(Some(Self { _file: Some(file) }))
     }
 }
 
-fn open_gate(path: &Path) -> std::io::Result<File> {
-    File::options().create(true).truncate(false).write(true).open(path)
+/// Opens the gate's file, where it can't be written as it is.
+fn open_gate(path: &Path) -> std::io::Result<Option<File>> {
+    use std::io::ErrorKind::{NotFound, PermissionDenied, ReadOnlyFilesystem};
+    match File::options().create(true).truncate(false).write(true).open(path) {
+        Err(error) if matches!(error.kind(), ReadOnlyFilesystem | PermissionDenied) => {
+            match File::open(path) {
+                Err(error) if error.kind() == NotFound => Ok(None),
+                opened => opened.map(Some),
+            }
+        }
+        opened => opened.map(Some),
+    }
 }
 
 /// Takes a `flock` without waiting. Tells whether it did.

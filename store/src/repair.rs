@@ -54,7 +54,7 @@ impl Store {
             }
         }
         make_folders(folder)?;
-        let store = Self::with_database(folder, Database::open(&new)?);
+        let store = Self::with_database(folder, Database::open(&new)?, None);
         let count = store.fill_database()?;
         store.database().gather()?;
         drop(store);

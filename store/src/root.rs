@@ -21,10 +21,13 @@
 //! Everything that a process makes on its way (`store/.new-…`, `builds/…`) carries the process's name: when nobody
 //! holds the lock on `processes/<process>`, it is garbage. The kernel lets go of the lock when the last process that
 //! inherited the file ends: a program started by `sx run` keeps its closure.
+//!
+//! Who may not write to the store holds nothing: what he reads stays for as long as those want it who may.
 
 use crate::lock::{Gate, try_flock};
 use crate::store::{Store, StoreError};
 use rustix::fs::FlockOperation;
+use rustix::io::Errno;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -61,6 +64,8 @@ pub enum RootKind {
 pub(crate) struct Holder {
     folder: PathBuf,
     process: Mutex<Option<Process>>,
+    /// Why nothing can be written, if so.
+    refusal: Option<Errno>,
 }
 
 #[derive(Debug)]
@@ -78,8 +83,9 @@ pub(crate) struct Inside<'a> {
 }
 
 impl Holder {
-    pub(crate) fn new(folder: &Path) -> Self {
-        Self { folder: folder.into(), process: Mutex::new(None) }
+    /// `refusal` says why nothing can be written, if so.
+    pub(crate) fn new(folder: &Path, refusal: Option<Errno>) -> Self {
+        Self { folder: folder.into(), process: Mutex::new(None), refusal }
     }
 
     /// Enters the gate.
@@ -118,6 +124,9 @@ impl Holder {
         if let Some(process) = process {
             return Ok(process.name.clone());
         }
+        if let Some(refusal) = self.refusal {
+            return Err(StoreError::io("write to the store", &self.folder)(refusal.into()));
+        }
         // The number says something to people; the rest tells processes of several containers apart.
         let random = std::hash::RandomState::new().build_hasher().finish();
         let name = format!("{}-{random:016x}", std::process::id());
@@ -153,6 +162,9 @@ impl Drop for Holder {
 impl Inside<'_> {
     /// Holds `path`, valid or not, until this process ends.
     pub(crate) fn hold(&self, path: &StorePath) -> Result<(), StoreError> {
+        if self.holder.refusal.is_some() {
+            return Ok(());
+        }
         let mut process = self.holder.lock();
         let name = self.holder.begin_inside(&mut process)?;
         let process = process.as_mut().expect("it was begun in the line before");

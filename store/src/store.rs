@@ -122,7 +122,8 @@ impl StoreError {
 
 impl Store {
     /// Opens the store in `folder`, an absolute path, and makes it if nothing is there. What is there otherwise and has no
-    /// database of a store is left as it is.
+    /// database of a store is left as it is. One that can't be written is opened all the same, to be read: whatever would write
+    /// fails.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         Self::open_if(folder, |content| matches!(content, Content::Nothing | Content::Begun))
     }
@@ -134,20 +135,22 @@ impl Store {
 
     /// Opens the store in `folder`, and makes it if nothing but what `makes` accepts is there.
     fn open_if(folder: &Path, makes: impl FnOnce(&Content) -> bool) -> Result<Self, StoreError> {
-        if let Err(error) = rustix::fs::access(folder, Access::WRITE_OK)
-            && error != Errno::NOENT
-        {
-            // SQLite would only say that it can't open its file.
-            return Err(StoreError::io("write to the store", folder)(error.into()));
-        }
+        let refusal = match rustix::fs::access(folder, Access::WRITE_OK) {
+            Ok(()) | Err(Errno::NOENT) => None,
+            Err(refusal) => Some(refusal),
+        };
         let file = folder.join("database");
-        let database = match Database::find(&file) {
+        let find = || match refusal {
+            None => Database::find(&file),
+            Some(_) => Database::find_to_read(&file),
+        };
+        let database = match find() {
             Ok(Some(database)) => database,
             _ => {
                 // Another process may be making it now. What it puts there comes after the database, so that is looked for
                 // once more after everything else.
                 let content = Content::of(folder)?;
-                match (Database::find(&file), content) {
+                match (find(), content) {
                     (Ok(Some(database)), _) => database,
                     (Ok(None), content) if makes(&content) => {
                         make_folders(folder)?;
@@ -168,29 +171,18 @@ impl Store {
                 }
             }
         };
-        // The last one made, so that a store of an older sx is completed.
-        if !folder.join("links").exists() {
-            make_folders(folder)?;
+        if refusal.is_none() {
+            complete(folder)?;
         }
-        // Builds of root run as somebody else, who has to get through whatever root's umask was.
-        let objects = folder.join("store");
-        let look = || {
-            let found = std::fs::metadata(&objects)?;
-            if found.permissions().mode() & 0o777 == 0o755 {
-                return Ok(());
-            }
-            std::fs::set_permissions(&objects, std::fs::Permissions::from_mode(0o755))
-        };
-        look().map_err(StoreError::io("open to readers", &objects))?;
-        Ok(Self::with_database(folder, database))
+        Ok(Self::with_database(folder, database, refusal))
     }
 
-    /// The store in `folder` with this database.
-    pub(crate) fn with_database(folder: &Path, database: Database) -> Self {
+    /// The store in `folder` with this database; `refusal` says why nothing can be written, if so.
+    pub(crate) fn with_database(folder: &Path, database: Database, refusal: Option<Errno>) -> Self {
         Self {
             folder: folder.into(),
             database,
-            holder: Holder::new(folder),
+            holder: Holder::new(folder, refusal),
             observer: Box::new(|_| {}),
             damaged: Mutex::default(),
             known: Mutex::default(),
@@ -607,6 +599,24 @@ pub(crate) fn digest_texts<'a>(
 /// The text of a path's digest.
 pub(crate) fn digest_text(path: &StorePath) -> DigestText {
     path.digest().to_string().into_bytes().try_into().expect("a digest's text has a fixed length")
+}
+
+/// Makes folders that an older sx didn't have, and the one of objects open to readers.
+fn complete(folder: &Path) -> Result<(), StoreError> {
+    // The last one made.
+    if !folder.join("links").exists() {
+        make_folders(folder)?;
+    }
+    // Builds of root run as somebody else, who has to get through whatever root's umask was.
+    let objects = folder.join("store");
+    let look = || {
+        let found = std::fs::metadata(&objects)?;
+        if found.permissions().mode() & 0o777 == 0o755 {
+            return Ok(());
+        }
+        std::fs::set_permissions(&objects, std::fs::Permissions::from_mode(0o755))
+    };
+    look().map_err(StoreError::io("open to readers", &objects))
 }
 
 fn not_a_store(folder: &Path, holds: PathBuf) -> StoreError {
