@@ -13,6 +13,7 @@ pub fn tests() -> Vec<Test> {
     vec![
         test("store::what_is_linked_is_kept_and_the_rest_goes", &[], what_is_linked_is_kept as fn() -> _),
         test("store::what_makes_no_objects_makes_no_store", &[], what_makes_no_objects_makes_no_store),
+        test("store::names_and_pipes_are_taken_as_they_are", &["sh"], names_and_pipes_are_taken_as_they_are),
         test("store::an_object_says_where_it_comes_from", &[], an_object_says_where_it_comes_from),
         test("store::damage_is_named_and_built_again", &[], damage_is_named_and_built_again),
         test(
@@ -164,6 +165,39 @@ fn what_makes_no_objects_makes_no_store() -> Result<(), String> {
         );
     }
     assert!(photo.exists());
+    Ok(())
+}
+
+fn names_and_pipes_are_taken_as_they_are() -> Result<(), String> {
+    use std::os::unix::ffi::OsStrExt;
+    let store = Store::new()?;
+    let failed = |error: std::io::Error| error.to_string();
+    let path = output(&mut store.sx(&["realise", "bootstrap.seed"]))?;
+    let name = std::ffi::OsStr::from_bytes(b"b\xff");
+    let link = store.0.path().join(name);
+    output(store.sx(&["realise", "bootstrap.seed", "-o"]).arg(&link))?;
+    assert!(output(store.sx(&["path-info"]).arg(&link))?.starts_with(&path));
+    let (code, error) = code(store.sx(&["path-info"]).arg(name));
+    assert!(code == Some(2) && error.starts_with("error: \"b\\xFF\" is no store path"), "{error}");
+    let roots = output(&mut store.sx(&["gc", "roots", "--json"]))?;
+    let roots: serde_json::Value = serde_json::from_str(&roots).map_err(|error| error.to_string())?;
+    let hex: String = link.as_os_str().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(roots["roots"][0]["name_hex"], hex);
+    std::fs::write(store.folder().join("downloads").join(name), "").map_err(failed)?;
+    let strays = output(&mut store.sx(&["gc", "--dry-run", "--json"]))?;
+    assert!(strays.contains("62ff\""), "{strays}");
+    // A reader that has enough ends it without a word.
+    let large = store.0.path().join("large");
+    std::fs::write(&large, vec![b'x'; 1 << 20]).map_err(failed)?;
+    let expression = format!("\"${{{}}}\"", large.display());
+    let path = output(&mut store.sx(&["eval", "--raw", "-E", &expression]))?;
+    for part in ["dump", "export"] {
+        let script = "(\"$1\" store $3 \"$2\"; echo \" $?\" >&2) | :";
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script, "sh"]).arg(sx([""; 0]).get_program()).args([&path, part]);
+        let found = run(shell.current_dir("/").env("SX_STORE", store.folder()));
+        assert_eq!(String::from_utf8_lossy(&found.stderr), " 141\n", "{part}");
+    }
     Ok(())
 }
 

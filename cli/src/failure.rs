@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::path::Path;
 use sx_export::ExportError;
 use sx_store::StoreError;
+use sx_store::database::DatabaseError;
 use sx_store::realise::{self, RealiseError};
 use sx_store::sandbox::SandboxError;
 use sx_store::seeds::SeedsError;
@@ -26,6 +27,8 @@ pub enum Kind {
     Damage,
     /// The answer to the question is no.
     No,
+    /// Who reads standard output has read enough.
+    Closed,
     /// The user called it off.
     Interrupted,
 }
@@ -41,6 +44,8 @@ impl Kind {
             Self::Host => 6,
             Self::Damage => 7,
             Self::No => 1,
+            // As of a program that the signal ends.
+            Self::Closed => 141,
             Self::Interrupted => 130,
         }
     }
@@ -71,6 +76,14 @@ impl Failure {
         Self::new(Kind::Host, format!("cannot {action} `{}`: {error}", path.display())).about_cause(error)
     }
 
+    /// For standard output that can't be written. Who closed it, such as `head`, needn't be told.
+    pub fn output(error: &std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::BrokenPipe => Self::new(Kind::Closed, ""),
+            _ => Self::io("write to", Path::new("standard output"), error),
+        }
+    }
+
     /// The same as a fault of the expression.
     pub fn of_expression(mut self) -> Self {
         self.kind = Kind::Expression;
@@ -92,8 +105,11 @@ impl Failure {
         self.kind.code()
     }
 
-    /// The whole text: `error:`, the message, and each hint on a line of its own.
+    /// The whole text: `error:`, the message, and each hint on a line of its own. Nothing where nobody needs to be told.
     pub fn render(&self, colour: bool) -> String {
+        if self.kind == Kind::Closed {
+            return String::new();
+        }
         let (red, blue, plain) = if colour { ("\x1b[1;31m", "\x1b[1;34m", "\x1b[0m") } else { ("", "", "") };
         // Errors of the language come rendered, with their excerpts.
         let prefix = if self.message.starts_with("error") || self.message.starts_with('\x1b') {
@@ -158,6 +174,13 @@ impl From<StoreError> for Failure {
             StoreError::Interrupted => Self::new(Kind::Interrupted, "interrupted"),
             StoreError::Database(cause) if cause.is_damage() => Self::new(Kind::Damage, chain(&error))
                 .hint("`sx store verify --repair` makes a new database from the store's objects"),
+            StoreError::Database(DatabaseError::NewerVersion { .. }) => Self::new(Kind::Host, chain(&error))
+                .hint("use the sx that made it, or a newer one; `--store DIR` names another store"),
+            StoreError::Database(DatabaseError::OlderVersion { .. }) => Self::new(Kind::Host, chain(&error))
+                .hint("any `sx store verify` by who may write to it brings it up to date"),
+            StoreError::Database(DatabaseError::Changed { .. }) => {
+                Self::new(Kind::Host, chain(&error)).hint("try again")
+            }
             StoreError::Missing { .. } => Self::new(Kind::Usage, chain(&error))
                 .hint("is `--store`, SX_STORE or the configuration's `store` right, and its disk mounted? what makes objects, such as `sx realise`, makes a store too"),
             StoreError::NotAStore { .. } => Self::new(Kind::Usage, chain(&error))

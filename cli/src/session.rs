@@ -371,7 +371,7 @@ impl Session {
     pub fn print(&self, text: &str) -> Result<(), Failure> {
         let mut output = std::io::stdout().lock();
         let written = writeln!(output, "{text}").and_then(|()| output.flush());
-        written.map_err(|error| Failure::io("write to", Path::new("standard output"), &error))
+        written.map_err(|error| Failure::output(&error))
     }
 
     /// Prints a record as JSON.

@@ -262,15 +262,26 @@ impl Store {
         Ok(discarded)
     }
 
-    /// For each root that keeps `path` alive, the chain of references from the root's object to it.
+    /// For each root that keeps `path` alive, the shortest chain of references from the root's object to it.
     pub fn why_alive(&self, path: &StorePath) -> Result<Vec<(Root, Vec<StorePath>)>, StoreError> {
-        let mut reasons = Vec::new();
-        for root in self.roots()? {
-            if let Some(chain) = self.why_depends(&root.path, path)? {
-                reasons.push((root, chain));
+        // Backwards from the object, once for all roots: what each reaches it by.
+        let mut reaches_by: BTreeMap<StorePath, Option<StorePath>> = BTreeMap::from([(path.clone(), None)]);
+        let mut open = VecDeque::from([path.clone()]);
+        while let Some(path) = open.pop_front() {
+            for referrer in self.database().referrers(&path)? {
+                if !reaches_by.contains_key(&referrer) {
+                    reaches_by.insert(referrer.clone(), Some(path.clone()));
+                    open.push_back(referrer);
+                }
             }
         }
-        Ok(reasons)
+        let roots = self.roots()?.into_iter().filter(|root| reaches_by.contains_key(&root.path));
+        let chain = |root: Root| {
+            let next = |path: &StorePath| reaches_by.get(path).cloned().flatten();
+            let chain = std::iter::successors(Some(root.path.clone()), next).collect();
+            (root, chain)
+        };
+        Ok(roots.map(chain).collect())
     }
 
     /// The shortest chain of references from `from` to `to`, both included; `None` if there is none.

@@ -291,6 +291,16 @@ impl Database {
         texts.into_iter().map(read_path).collect()
     }
 
+    /// What mentions `path`, itself excepted.
+    pub(crate) fn referrers(&self, path: &StorePath) -> Result<BTreeSet<StorePath>, DatabaseError> {
+        let sql = "select referrer from reference where reference = ?";
+        let texts: Vec<String> = self.run(|connection| {
+            let mut statement = connection.prepare_cached(sql)?;
+            statement.query_map([path.to_string()], |row| row.get(0))?.collect()
+        })?;
+        texts.into_iter().map(read_path).collect()
+    }
+
     /// All that the `paths` reach by references, themselves included, valid or not.
     pub fn closure<'a>(
         &self,

@@ -232,6 +232,8 @@ impl Held {
 #[derive(Debug, Default)]
 pub(crate) struct Links {
     pub(crate) roots: BTreeSet<Root>,
+    /// Links in the folder of roots that lead to no object, and what isn't a link.
+    pub(crate) idle: Vec<PathBuf>,
     /// Links to results that aren't links to objects any more, and links that a crash left unfinished.
     pub(crate) stale: Vec<PathBuf>,
 }
@@ -263,8 +265,12 @@ impl Links {
                         found => found.map_err(failed("read the root"))?,
                     };
                     if folder != results {
-                        let kind = RootKind::Link(place);
-                        links.roots.extend(object_of(&target).map(|path| Root { kind, path }));
+                        match object_of(&target) {
+                            Some(path) => {
+                                links.roots.insert(Root { kind: RootKind::Link(place), path });
+                            }
+                            None => links.idle.push(place),
+                        }
                         continue;
                     }
                     match std::fs::read_link(&target) {
@@ -278,6 +284,8 @@ impl Links {
                         // What can't be read may point to anything: nothing is deleted then.
                         Err(error) => return Err(StoreError::io("read the root", &target)(error)),
                     }
+                } else {
+                    links.idle.push(place);
                 }
             }
         }
@@ -345,6 +353,22 @@ impl Store {
         let held = Held::read(self.folder())?;
         let links = Links::read(self.folder(), &held)?;
         Ok(held.roots.into_iter().chain(links.roots).collect())
+    }
+
+    /// What lies in the store's folder of roots and keeps nothing: what is no link to an object, and links to objects that
+    /// aren't valid.
+    pub fn idle_roots(&self) -> Result<Vec<PathBuf>, StoreError> {
+        let links = Links::read(self.folder(), &Held::read(self.folder())?)?;
+        let mut idle = links.idle;
+        for root in links.roots {
+            if let RootKind::Link(place) = root.kind
+                && !self.database().is_valid(&root.path)?
+            {
+                idle.push(place);
+            }
+        }
+        idle.sort();
+        Ok(idle)
     }
 
     /// Makes the link `name` in the store's folder of roots, in place of an older one. Hold `path` before.

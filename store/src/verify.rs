@@ -105,6 +105,9 @@ pub enum Damage {
         /// Why.
         reason: String,
     },
+    /// A root that isn't one.
+    #[error("`{0}` is no link to an object of the store, so it keeps nothing")]
+    IdleRoot(PathBuf),
     /// Something in the store's folder that sx doesn't put there.
     #[error("`{0}` is no object; sx did not put it there")]
     Foreign(PathBuf),
@@ -173,6 +176,7 @@ impl Store {
                 verification.damage.push(Damage::Foreign(place));
             }
         }
+        verification.damage.extend(self.idle_roots()?.into_iter().map(Damage::IdleRoot));
         Ok(verification)
     }
 

@@ -58,6 +58,32 @@ fn what_no_root_reaches_goes_and_referrers_go_first() {
 }
 
 #[test]
+fn each_root_that_keeps_an_object_is_told_with_its_shortest_chain() {
+    let folder = tempfile::tempdir().unwrap();
+    let leaf = add(folder.path(), "leaf", &[]);
+    let (left, right) = (add(folder.path(), "left", &[&leaf]), add(folder.path(), "right", &[&leaf]));
+    let top = add(folder.path(), "top", &[&left, &right]);
+    let long = add(folder.path(), "long", &[&top, &left]);
+    let store = open(folder.path());
+    for (name, path) in [("leaf", &leaf), ("long", &long), ("right", &right), ("top", &top)] {
+        store.add_root(name, path).unwrap();
+    }
+    let chains = |path| -> Vec<Vec<String>> {
+        let reasons = store.why_alive(path).unwrap().into_iter();
+        reasons.map(|(_, chain)| chain.iter().map(|path| path.name().to_owned()).collect()).collect()
+    };
+    let found = chains(&leaf);
+    let [itself, from_long, from_right, from_top] = &found[..] else { panic!("{found:?}") };
+    assert_eq!(
+        (&itself[..], &from_right[..]),
+        (&["leaf".to_owned()][..], &["right".into(), "leaf".into()][..])
+    );
+    assert_eq!(*from_long, ["long", "left", "leaf"]);
+    assert!(from_top.len() == 3 && from_top[0] == "top" && from_top[2] == "leaf", "{from_top:?}");
+    assert_eq!(chains(&top), [vec!["long", "top"], vec!["top"]]);
+}
+
+#[test]
 fn a_result_keeps_its_object_until_the_link_is_gone() {
     let folder = tempfile::tempdir().unwrap();
     let result = folder.path().join("result");

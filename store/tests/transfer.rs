@@ -8,7 +8,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use sx_derivation::{Derivation, Digest, Output, StorePath};
-use sx_store::archive::{ArchiveError, Input, Nothing, dump, read, restore, write_string};
+use sx_store::archive::{ArchiveError, Input, Nothing, dump, read, restore, restore_alone, write_string};
 use sx_store::database::Said;
 use sx_store::object;
 use sx_store::scan::Wanted;
@@ -293,4 +293,22 @@ fn only_what_is_missing_is_copied() {
     let paths = std::slice::from_ref(&second);
     let error = damaged.from.copy_closure(&damaged.to, paths, Realisations::Trusted, &GOES_ON, &|_| {});
     assert!(matches!(error.unwrap_err(), ImportError::Contents { path, .. } if path == second));
+}
+
+#[test]
+fn nothing_is_left_of_an_archive_after_which_more_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (source, place) = (folder.path().join("source"), folder.path().join("place"));
+    std::fs::create_dir_all(source.join("a/b")).unwrap();
+    std::fs::write(source.join("a/b/c"), "text").unwrap();
+    let mut archive = Vec::new();
+    dump(&source, &mut archive).unwrap();
+    restore_alone(Input::new(&*archive), &place).unwrap();
+    assert!(restore_alone(Input::new(&*archive), &place).is_err());
+    assert!(place.join("a/b/c").exists(), "what was there before stays");
+    std::fs::remove_dir_all(&place).unwrap();
+    for archive in [&archive[..archive.len() - 8], &[&archive[..], b"more"].concat()] {
+        assert!(restore_alone(Input::new(archive), &place).is_err());
+        assert!(!place.exists());
+    }
 }

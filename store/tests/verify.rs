@@ -214,6 +214,23 @@ fn what_sx_did_not_put_there_is_named_and_left_alone() {
 }
 
 #[test]
+fn what_looks_like_a_root_and_keeps_nothing_is_named() {
+    let fixture = Fixture::new();
+    let store = fixture.store();
+    let roots = store.folder().join("roots");
+    store.add_root("whole", &fixture.text).unwrap();
+    assert_eq!(damage(&store, Depth::Metadata), []);
+    let gone = fixture.tree.to_string().replace("-tree", "-gone");
+    symlink("/nowhere", roots.join("a")).unwrap();
+    symlink(&gone, roots.join("b")).unwrap();
+    std::fs::write(roots.join("c"), fixture.tree.to_string()).unwrap();
+    let places = ["a", "b", "c"].map(|name| roots.join(name));
+    assert_eq!(damage(&store, Depth::Metadata), places.clone().map(Damage::IdleRoot));
+    store.repair(&damage(&store, Depth::Metadata), None).unwrap();
+    assert!(places.iter().all(|place| place.symlink_metadata().is_ok()), "they are not ours to delete");
+}
+
+#[test]
 fn a_database_that_cannot_be_read_is_made_anew_from_the_objects() {
     let zeroes: &dyn Fn(&Path) = &|file| {
         let length = std::fs::metadata(file).unwrap().len();

@@ -4,7 +4,6 @@ use crate::failure::{Failure, Kind};
 use clap::Args;
 use serde::Serialize;
 use std::io::Write;
-use std::path::Path;
 use sx_evaluator::builtins::{self, Builtin};
 use sx_evaluator::suggest;
 
@@ -47,7 +46,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     let mut output = std::io::stdout().lock();
     let written = writeln!(output, "{text}").and_then(|()| output.flush());
-    written.map_err(|error| Failure::io("write to", Path::new("standard output"), &error))
+    written.map_err(|error| Failure::output(&error))
 }
 
 fn find(all: &[&'static Builtin], name: &str) -> Result<&'static Builtin, Failure> {

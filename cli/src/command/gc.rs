@@ -1,11 +1,12 @@
 //! `sx gc`
 
+use super::object::hex_of;
 use super::quantity::{age, bytes, show_bytes};
 use crate::failure::{Failure, Kind};
 use crate::session::Session;
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use std::path::PathBuf;
+use std::ffi::OsString;
 use std::time::{Duration, SystemTime};
 use sx_store::collect::{Collection, Mode};
 use sx_store::root::{Root, RootKind};
@@ -47,7 +48,7 @@ enum Part {
 struct RootArguments {
     /// Print only what keeps this alive, and the references from there to it
     #[arg(value_name = "PATH")]
-    path: Option<String>,
+    path: Option<OsString>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -70,7 +71,9 @@ struct ObjectReport {
 
 #[derive(Serialize)]
 struct StrayReport {
-    place: PathBuf,
+    place: String,
+    /// The place's bytes, if they are no text.
+    place_hex: Option<String>,
     size_bytes: u64,
 }
 
@@ -94,7 +97,11 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
         strays: collected
             .strays
             .iter()
-            .map(|(place, size)| StrayReport { place: place.clone(), size_bytes: *size })
+            .map(|(place, size)| StrayReport {
+                place: place.display().to_string(),
+                place_hex: hex_of(place.as_os_str()),
+                size_bytes: *size,
+            })
             .collect(),
         alive: collected.alive,
         failures: collected
@@ -109,8 +116,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
         if arguments.dry_run {
             let objects =
                 report.objects.iter().map(|object| format!("{}\t{}", object.size_bytes, object.path));
-            let strays =
-                report.strays.iter().map(|stray| format!("{}\t{}", stray.size_bytes, stray.place.display()));
+            let strays = report.strays.iter().map(|stray| format!("{}\t{}", stray.size_bytes, stray.place));
             let lines: Vec<String> = objects.chain(strays).collect();
             if !lines.is_empty() {
                 session.print(&lines.join("\n"))?;
@@ -144,6 +150,8 @@ struct RootReport {
     kind: &'static str,
     /// The link's place or the process's number.
     name: String,
+    /// The name's bytes, if they are no text.
+    name_hex: Option<String>,
     path: String,
     /// From the root's object to the one asked for.
     references: Vec<String>,
@@ -153,6 +161,12 @@ fn roots(session: &Session, arguments: &RootArguments) -> Result<(), Failure> {
     let mut found: Vec<RootReport> = Vec::new();
     match &arguments.path {
         None => {
+            for place in session.store().idle_roots()? {
+                let place = place.display();
+                session.progress().tell(&format!(
+                    "warning: `{place}` is no link to an object of the store, so it keeps nothing"
+                ));
+            }
             found.extend(session.store().roots()?.into_iter().map(|root| report(root, Vec::new())));
         }
         Some(text) => {
@@ -178,9 +192,10 @@ fn roots(session: &Session, arguments: &RootArguments) -> Result<(), Failure> {
 
 fn report(root: Root, references: Vec<String>) -> RootReport {
     let (kind, name) = match root.kind {
-        RootKind::Link(place) => ("link", place.display().to_string()),
-        RootKind::Result(place) => ("result", place.display().to_string()),
-        RootKind::Process(number) => ("process", number.to_string()),
+        RootKind::Link(place) => ("link", place.into_os_string()),
+        RootKind::Result(place) => ("result", place.into_os_string()),
+        RootKind::Process(number) => ("process", number.to_string().into()),
     };
-    RootReport { kind, name, path: root.path.to_string(), references }
+    let (name, name_hex) = (name.display().to_string(), hex_of(&name));
+    RootReport { kind, name, name_hex, path: root.path.to_string(), references }
 }

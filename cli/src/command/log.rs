@@ -6,7 +6,7 @@ use crate::failure::{Failure, Kind};
 use crate::session::Session;
 use clap::Args;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use sx_derivation::StorePath;
 use sx_store::StoreError;
 use sx_store::realise::RealiseError;
@@ -33,7 +33,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
     };
     let bytes = std::fs::read(&log).map_err(|error| Failure::io("read", &log, &error))?;
     let written = std::io::stdout().lock().write_all(&bytes);
-    written.map_err(|error| Failure::io("write to", Path::new("standard output"), &error))
+    written.map_err(|error| Failure::output(&error))
 }
 
 /// The log of the derivation that was realised to `path`. Several may have been; they made the same.

@@ -2,21 +2,25 @@
 
 use crate::failure::{Failure, Kind};
 use crate::session::Session;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use sx_derivation::StorePath;
 use sx_store::Store;
 
 /// Reads `/sx/store/<digest>-<name>`, that with more below it, or a file on disk that lies in an object, such as a link
 /// `result`. The object has to be valid; it is held.
-pub fn named(session: &Session, text: &str) -> Result<StorePath, Failure> {
+pub fn named(session: &Session, text: impl AsRef<OsStr>) -> Result<StorePath, Failure> {
     named_in(session.store(), text)
 }
 
 /// The same in any store.
-pub fn named_in(store: &Store, text: &str) -> Result<StorePath, Failure> {
+pub fn named_in(store: &Store, text: impl AsRef<OsStr>) -> Result<StorePath, Failure> {
+    let text = text.as_ref();
     let path = parse(store, text).ok_or_else(|| {
-        let failure =
-            Failure::new(Kind::Usage, format!("`{text}` is no store path and does not lead to one"));
+        // Bytes that are no text are escaped, so that they can be told apart.
+        let shown = text.to_str().map_or_else(|| format!("{text:?}"), |text| format!("`{text}`"));
+        let failure = Failure::new(Kind::Usage, format!("{shown} is no store path and does not lead to one"));
         failure.hint("`sx realise ATTRIBUTE` prints a package's store path")
     })?;
     if store.hold(&path)? {
@@ -26,7 +30,13 @@ pub fn named_in(store: &Store, text: &str) -> Result<StorePath, Failure> {
     Err(failure.hint("realise the package that it is an output of"))
 }
 
-fn parse(store: &Store, text: &str) -> Option<StorePath> {
+/// The bytes of a name in hexadecimal, if they are no text and so not told by it.
+pub fn hex_of(name: &OsStr) -> Option<String> {
+    let hex = || name.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    name.to_str().is_none().then(hex)
+}
+
+fn parse(store: &Store, text: &OsStr) -> Option<StorePath> {
     let first =
         |below: &Path| StorePath::parse_base_name(below.components().next()?.as_os_str().to_str()?).ok();
     if let Ok(below) = Path::new(text).strip_prefix(sx_derivation::store_path::STORE_FOLDER) {

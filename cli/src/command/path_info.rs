@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::session::Session;
 use clap::Args;
 use serde::Serialize;
-use std::path::PathBuf;
+use std::ffi::OsString;
 use sx_store::StoreError;
 
 /// Print what the store knows of objects: sizes, references, what made them
@@ -13,7 +13,7 @@ use sx_store::StoreError;
 pub struct Arguments {
     /// Store paths, or files that lie in objects
     #[arg(value_name = "PATH", required = true)]
-    paths: Vec<String>,
+    paths: Vec<OsString>,
     /// All that they refer to as well
     #[arg(long, short)]
     recursive: bool,
@@ -30,7 +30,9 @@ struct Report {
 #[derive(Serialize)]
 struct ObjectReport {
     path: String,
-    location: PathBuf,
+    location: String,
+    /// The location's bytes, if they are no text.
+    location_hex: Option<String>,
     tree: String,
     size_bytes: u64,
     closure_size_bytes: u64,
@@ -67,9 +69,11 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
         }
         let makers = database.makers(path).map_err(StoreError::from)?;
         let makers = makers.into_iter();
+        let location = store.location(path);
         objects.push(ObjectReport {
             path: path.to_string(),
-            location: store.location(path),
+            location: location.display().to_string(),
+            location_hex: super::object::hex_of(location.as_os_str()),
             tree: object.tree.to_hex(),
             size_bytes: object.size_bytes,
             closure_size_bytes,

@@ -19,7 +19,7 @@ mod restore;
 mod write;
 
 pub use read::{ArchiveError, Entries, Input, Kind, Nothing, read};
-pub use restore::{RestoreError, restore};
+pub use restore::{RestoreError, restore, restore_alone};
 pub use write::{DumpError, dump, write_string};
 
 /// First string of an archive.

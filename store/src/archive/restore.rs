@@ -1,6 +1,7 @@
 //! An archive to its tree.
 
 use super::read::{ArchiveError, Entries, Input, Kind, read};
+use crate::object;
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use std::ffi::OsStr;
@@ -29,7 +30,18 @@ pub enum RestoreError {
 
 /// Makes the tree of one archive at `place`, where nothing may be. What was made before a failure stays.
 pub fn restore<R: Read>(input: &mut Input<R>, place: &Path) -> Result<(), RestoreError> {
-    read(input, &mut Restoring { place, path: place.to_owned(), open: Vec::new(), file: None })
+    read(input, &mut Restoring::new(place))
+}
+
+/// The same of an archive after which nothing may come. After a failure nothing is left of it.
+pub fn restore_alone<R: Read>(mut input: Input<R>, place: &Path) -> Result<(), RestoreError> {
+    let mut restoring = Restoring::new(place);
+    let restored = read(&mut input, &mut restoring).and_then(|()| Ok(input.end()?));
+    if restored.is_err() && restoring.has_begun {
+        // What can't be deleted stays: it is the failure before that has to be told.
+        let _ = object::remove(place);
+    }
+    restored
 }
 
 /// Writes through descriptors of folders that it made, and follows no link.
@@ -39,6 +51,14 @@ struct Restoring<'a> {
     path: PathBuf,
     open: Vec<OwnedFd>,
     file: Option<File>,
+    /// Whether what lies at the place was made here.
+    has_begun: bool,
+}
+
+impl<'a> Restoring<'a> {
+    fn new(place: &'a Path) -> Self {
+        Self { place, path: place.to_owned(), open: Vec::new(), file: None, has_begun: false }
+    }
 }
 
 impl Restoring<'_> {
@@ -56,13 +76,13 @@ impl Restoring<'_> {
     }
 
     fn within<T>(
-        &self,
+        &mut self,
         name: &[u8],
         make: impl FnOnce(BorrowedFd<'_>, &Path) -> Result<T, Errno>,
     ) -> Result<T, RestoreError> {
         let made = match self.open.last() {
             Some(folder) => make(folder.as_fd(), Path::new(OsStr::from_bytes(name))),
-            None => make(CWD, self.place),
+            None => make(CWD, self.place).inspect(|_| self.has_begun = true),
         };
         made.map_err(|error| self.unwritten(error.into()))
     }

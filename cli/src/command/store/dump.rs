@@ -22,7 +22,16 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
     let mut output = standard_output()?;
     let dumped = archive::dump(&session.store().location(&path), &mut output);
     let done = dumped.and_then(|()| output.flush().map_err(DumpError::Write));
-    done.map_err(|error| Failure::new(Kind::Host, chain(&error)))
+    done.map_err(Failure::from)
+}
+
+impl From<DumpError> for Failure {
+    fn from(error: DumpError) -> Self {
+        match &error {
+            DumpError::Write(error) => Self::output(error),
+            _ => Self::new(Kind::Host, chain(&error)),
+        }
+    }
 }
 
 /// Standard output for many bytes, unless somebody would have to look at them.

@@ -5,6 +5,7 @@ use crate::command::object;
 use crate::failure::{Failure, Kind, chain};
 use crate::session::Session;
 use clap::Args;
+use sx_store::archive::DumpError;
 use sx_store::transfer::ExportError;
 
 /// Write objects and all that they refer to, to standard output as one stream for `sx store import`
@@ -26,6 +27,8 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
     progress.end();
     done.map_err(|error| match error {
         ExportError::Store(error) => error.into(),
+        ExportError::Write(error) => Failure::output(&error),
+        ExportError::Object { source: DumpError::Write(error), .. } => Failure::output(&error),
         error => Failure::new(Kind::Host, chain(&error)),
     })
 }

@@ -4,7 +4,7 @@ use crate::failure::{Failure, Kind, chain};
 use clap::Args;
 use std::io::BufReader;
 use std::path::PathBuf;
-use sx_store::archive::{Input, RestoreError, restore};
+use sx_store::archive::{Input, RestoreError, restore_alone};
 
 /// Make the files of an archive from standard input, in a place of your own
 #[derive(Debug, Args)]
@@ -15,9 +15,8 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let mut input = Input::new(BufReader::with_capacity(1 << 17, std::io::stdin().lock()));
-    let restored = restore(&mut input, &arguments.place).and_then(|()| Ok(input.end()?));
-    restored.map_err(|error| match &error {
+    let input = Input::new(BufReader::with_capacity(1 << 17, std::io::stdin().lock()));
+    restore_alone(input, &arguments.place).map_err(|error| match &error {
         RestoreError::Archive(_) => Failure::new(Kind::Source, chain(&error)),
         RestoreError::Write { source, path } if source.kind() == std::io::ErrorKind::AlreadyExists => {
             Failure::new(Kind::Usage, format!("`{}` is there already", path.display()))
