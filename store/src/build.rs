@@ -1,7 +1,7 @@
 //! Builds one resolved derivation: sandbox or builtin, then its outputs into the store.
 
 use crate::attributes::Attributes;
-use crate::object::{self, Contents, ObjectError};
+use crate::object::{self, CalledOff, Contents, ObjectError};
 use crate::pin;
 use crate::realise::{Event, FailedBuilds, Failure, Realiser, Replacements};
 use crate::requirement::{Made, Requirement};
@@ -15,7 +15,8 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 use sx_derivation::store_path::{STORE_FOLDER, output_name, own_output};
 use sx_derivation::{Derivation, Output, StorePath};
 
@@ -271,17 +272,46 @@ impl<'a> Build<'a> {
         Ok((taken, unsettled))
     }
 
-    /// Lets us read the outputs, which have to be there.
+    /// Lets us read the outputs, which have to be there and no larger than they may: a file with a hole, which costs its builder
+    /// nothing, would be copied as long as it is.
     pub(crate) fn make_accessible(&self, places: &BTreeMap<String, PathBuf>) -> Result<(), Failure> {
+        let limits = &self.realiser.limits;
+        let mut sum = 0u64;
         for (output, place) in places {
-            match object::make_accessible(place) {
+            let found = match object::make_accessible(place) {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                     return Err(Failure::NoOutput(output.clone()));
                 }
-                done => done.map_err(StoreError::io("read the output", place))?,
+                found => found.map_err(StoreError::io("read the output", place))?,
+            };
+            if let Some(limit) = limits.output_bytes.filter(|&limit| found > limit) {
+                return Err(Failure::OutputLimit { output: output.clone(), limit, found });
             }
+            sum = sum.saturating_add(found);
         }
-        Ok(())
+        match limits.disk_bytes {
+            Some(limit) if sum > limit => Err(Failure::OutputsOnDisk { limit, found: sum }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Has `work` go through an output. The user may call that off, and it may take as long as a builder may run.
+    fn through<T, E: Into<StoreError>>(
+        &self,
+        output: &str,
+        work: impl FnOnce(&CalledOff<'_>) -> Result<T, E>,
+    ) -> Result<T, Failure> {
+        let Realiser { cancelled, limits, .. } = self.realiser;
+        let begin = Instant::now();
+        let is_late = || limits.time.is_some_and(|limit| begin.elapsed() > limit);
+        let done = work(&|| cancelled.load(Ordering::Relaxed) || is_late());
+        done.map_err(|error| match (error.into(), limits.time) {
+            (StoreError::Interrupted, Some(limit)) if !cancelled.load(Ordering::Relaxed) => {
+                Failure::OutputTime { output: output.into(), limit }
+            }
+            (StoreError::Interrupted, _) => Failure::Interrupted,
+            (error, _) => error.into(),
+        })
     }
 
     /// The outputs, each after those that it mentions: their final paths enter its contents.
@@ -294,7 +324,8 @@ impl<'a> Build<'a> {
         let wanted = Wanted { references: Arc::new(texts.keys().copied().collect()), ..Wanted::default() };
         let mut waiting = BTreeMap::new();
         for (output, place) in places {
-            let contents = object::read(place, &wanted, None).map_err(StoreError::from)?;
+            let contents =
+                self.through(output, |called_off| object::read(place, &wanted, None, called_off))?;
             let others = contents.references.keys().map(|text| texts[text]).filter(|other| *other != output);
             waiting.insert(output.clone(), others.cloned().collect::<BTreeSet<_>>());
         }
@@ -320,10 +351,6 @@ impl<'a> Build<'a> {
         let name = output_name(&self.derivation.name, output);
         let store = self.realiser.store;
         let new = self.copy_in(output, place, taken)?;
-        let found = new.contents().size_bytes;
-        if let Some(limit) = self.realiser.limits.output_bytes.filter(|&limit| found > limit) {
-            return Err(Failure::OutputLimit { output: output.into(), limit, found });
-        }
         let references = self.references(new.contents(), taken);
         self.check_pin(output, place, &new, references.keys().next())?;
         let mentioned: BTreeSet<StorePath> = references.keys().cloned().collect();
@@ -347,13 +374,15 @@ impl<'a> Build<'a> {
         taken: &BTreeMap<String, StorePath>,
     ) -> Result<New, Failure> {
         let wanted = self.wanted(output, taken);
-        self.realiser.store.copy_in(place, &wanted, None).map_err(|error| match error {
-            StoreError::Object(ObjectError::BadKind { path, kind }) => {
+        let store = self.realiser.store;
+        let copied = self.through(output, |called_off| store.copy_in(place, &wanted, None, called_off));
+        copied.map_err(|failure| match failure {
+            Failure::Store(StoreError::Object(ObjectError::BadKind { path, kind })) => {
                 let below = Path::new(&path).strip_prefix(place).map(|below| below.display().to_string());
                 let path = below.ok().filter(|below| !below.is_empty()).unwrap_or_else(|| ".".into());
                 Failure::BadOutput { output: output.into(), path, kind }
             }
-            other => other.into(),
+            other => other,
         })
     }
 
@@ -364,7 +393,8 @@ impl<'a> Build<'a> {
         place: &Path,
         taken: &BTreeMap<String, StorePath>,
     ) -> Result<StorePath, Failure> {
-        let contents = object::read(place, &self.wanted(output, taken), None).map_err(StoreError::from)?;
+        let wanted = self.wanted(output, taken);
+        let contents = self.through(output, |called_off| object::read(place, &wanted, None, called_off))?;
         let references = self.references(&contents, taken).into_keys().collect();
         Ok(contents.store_path(&output_name(&self.derivation.name, output), &references)?)
     }

@@ -45,7 +45,8 @@ impl<'a> ProvedCopies<'a> {
         let known = Arc::new(texts.keys().copied().collect());
         let mut references = BTreeMap::new();
         for path in paths {
-            let contents = object::read(&folder.join(path.base_name()), &Wanted::of(path, &known), None);
+            let contents =
+                object::read(&folder.join(path.base_name()), &Wanted::of(path, &known), None, object::NEVER);
             let contents = contents.map_err(StoreError::from)?;
             let found: BTreeSet<StorePath> =
                 contents.references.keys().map(|text| texts[text].clone()).collect();

@@ -72,6 +72,9 @@ pub enum ObjectError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Whoever asked for it called it off.
+    #[error("the way through the tree was called off")]
+    CalledOff,
     /// The tree could not be read.
     #[error("cannot read `{path}`")]
     Read {
@@ -95,6 +98,22 @@ pub enum ObjectError {
 /// Decides which paths below a source enter the object.
 pub type Filter<'a> =
     dyn FnMut(&Path, FileType) -> Result<bool, Box<dyn std::error::Error + Send + Sync>> + 'a;
+
+/// Asked again and again on the way through a tree, for each entry and each piece of a file, by several threads: whether it is to
+/// be given up. One file may be as long as a disk, and a hole longer than any.
+pub type CalledOff<'a> = dyn Fn() -> bool + Sync + 'a;
+
+/// For what is read to its end.
+pub const NEVER: &CalledOff<'static> = &|| false;
+
+/// Where a copy goes.
+#[derive(Debug)]
+pub struct Destination<'a> {
+    /// Nothing is there yet.
+    pub place: &'a Path,
+    /// By way of which files that are in the store already become links.
+    pub sharing: Option<Sharing>,
+}
 
 /// A tree that was read: what its store path is made from.
 #[derive(Debug)]
@@ -144,26 +163,28 @@ pub fn read(
     source: &Path,
     wanted: &Wanted,
     filter: Option<&mut Filter<'_>>,
+    called_off: &CalledOff<'_>,
 ) -> Result<Contents, ObjectError> {
-    walk(source, None, wanted, filter, None)
+    walk(source, None, wanted, filter, called_off)
 }
 
-/// Copies the tree at `source` to `destination`, which must not be there: call [`Copied::fill_in`] with the store path
-/// that its contents give, and then [`flush`]. Files that are there already become links by way of `sharing`.
+/// Copies the tree at `source` to `destination`: call [`Copied::fill_in`] with the store path that its contents give, and then
+/// [`flush`]. What an error leaves there is the caller's to remove.
 pub fn copy(
     source: &Path,
-    destination: &Path,
+    destination: Destination<'_>,
     wanted: &Wanted,
     filter: Option<&mut Filter<'_>>,
-    sharing: Option<Sharing>,
+    called_off: &CalledOff<'_>,
 ) -> Result<Copied, ObjectError> {
-    let contents = walk(source, Some(destination), wanted, filter, sharing)?;
-    Ok(Copied { contents, location: destination.into(), own: wanted.own })
+    let location = destination.place.into();
+    let contents = walk(source, Some(destination), wanted, filter, called_off)?;
+    Ok(Copied { contents, location, own: wanted.own })
 }
 
 /// Reads the tree at `location`, which is canonical, as if it had been copied there.
 pub fn adopt(location: &Path, wanted: &Wanted) -> Result<Copied, ObjectError> {
-    let contents = walk(location, None, wanted, None, None)?;
+    let contents = walk(location, None, wanted, None, NEVER)?;
     Ok(Copied { contents, location: location.into(), own: wanted.own })
 }
 
@@ -290,9 +311,14 @@ pub fn remove(location: &Path) -> std::io::Result<()> {
 
 /// Gives a tree of ours the modes that reading and deleting it take, whatever its builder left. Nobody else may be
 /// at work in it. Iterative, with two directories open at a time, so that no nesting exhausts anything.
-pub fn make_accessible(location: &Path) -> std::io::Result<()> {
+///
+/// Gives the sum of its files' and links' lengths in bytes, which is what a copy of it will have.
+pub fn make_accessible(location: &Path) -> std::io::Result<u64> {
     let name = c_path(location);
-    let Some(FileType::Directory) = allow_owner(rustix::fs::CWD, &name)? else { return Ok(()) };
+    let (kind, mut size_bytes) = allow_owner(rustix::fs::CWD, &name)?;
+    if kind != FileType::Directory {
+        return Ok(size_bytes);
+    }
     let top = open_directory((rustix::fs::CWD, &name))?;
     let mut folders = vec![PathBuf::from(".")];
     while let Some(folder) = folders.pop() {
@@ -303,25 +329,28 @@ pub fn make_accessible(location: &Path) -> std::io::Result<()> {
             if name.to_bytes() == b"." || name.to_bytes() == b".." {
                 continue;
             }
-            if allow_owner(opened.as_fd(), name)? == Some(FileType::Directory) {
+            let (kind, length) = allow_owner(opened.as_fd(), name)?;
+            size_bytes = length.saturating_add(size_bytes);
+            if kind == FileType::Directory {
                 folders.push(folder.join(OsStr::from_bytes(name.to_bytes())));
             }
         }
     }
-    Ok(())
+    Ok(size_bytes)
 }
 
-/// Lets the owner read a file, or read and change a directory. Gives the kind, unless it is a link.
-fn allow_owner(folder: BorrowedFd<'_>, name: &CStr) -> std::io::Result<Option<FileType>> {
+/// Lets the owner read a file, or read and change a directory. Gives its kind, and its length in bytes if it is a file or a link.
+fn allow_owner(folder: BorrowedFd<'_>, name: &CStr) -> std::io::Result<(FileType, u64)> {
     let stat = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
     let kind = FileType::from_raw_mode(stat.st_mode);
-    let needed = match kind {
-        FileType::Symlink => return Ok(None),
-        FileType::Directory => 0o700,
-        _ => 0o400,
+    let length = stat.st_size.unsigned_abs();
+    let (needed, length) = match kind {
+        FileType::Symlink => return Ok((kind, length)),
+        FileType::Directory => (0o700, 0),
+        _ => (0o400, length),
     };
     if stat.st_mode & needed != needed {
         rustix::fs::chmodat(folder, name, Mode::from_raw_mode(stat.st_mode | needed), AtFlags::empty())?;
     }
-    Ok(Some(kind))
+    Ok((kind, length))
 }

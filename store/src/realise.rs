@@ -231,6 +231,25 @@ pub enum Failure {
         /// How many there are.
         found: u64,
     },
+    /// The outputs are larger than the files of a build may be here.
+    #[error("the outputs have {found} bytes, holes in their files included; the limit on disk is {limit}")]
+    OutputsOnDisk {
+        /// Most bytes.
+        limit: u64,
+        /// How many there are.
+        found: u64,
+    },
+    /// An output was not read and copied in the time that its builder may take.
+    #[error(
+        "the output `{output}` was not taken into the store within {} seconds, the limit on time",
+        .limit.as_secs()
+    )]
+    OutputTime {
+        /// Which output.
+        output: String,
+        /// Longest time.
+        limit: Duration,
+    },
     /// Outputs mention one another, so none has a content to be named by.
     #[error("the outputs {} mention one another", .0.join(", "))]
     Cycle(Vec<String>),

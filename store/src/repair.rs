@@ -131,7 +131,9 @@ impl Store {
         let mut objects = BTreeMap::new();
         for path in paths {
             let wanted = Wanted::of(path, &looked_for);
-            let Ok(contents) = object::read(&self.location(path), &wanted, None) else { continue };
+            let Ok(contents) = object::read(&self.location(path), &wanted, None, object::NEVER) else {
+                continue;
+            };
             let references: BTreeSet<StorePath> =
                 contents.references.keys().map(|text| texts[text].clone()).collect();
             if contents.store_path(path.name(), &references).as_ref() == Ok(path) {
@@ -173,7 +175,7 @@ impl Store {
             return Ok(());
         }
         let wanted = Wanted::of(path, &Arc::default());
-        let new = self.copy_in(copy, &wanted, None)?;
+        let new = self.copy_in(copy, &wanted, None, object::NEVER)?;
         if new.contents().tree == object.tree {
             self.move_in(&new, path)?;
             self.make_durable(&[(self.location(path), new.contents().files)])?;

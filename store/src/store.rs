@@ -19,7 +19,7 @@
 use crate::database::{Database, DatabaseError, Object, Said};
 use crate::folder::{Content, make_folders};
 use crate::lock::Lock;
-use crate::object::{self, Contents, Copied, Filter, ObjectError};
+use crate::object::{self, CalledOff, Contents, Copied, Destination, Filter, NEVER, ObjectError};
 use crate::record;
 use crate::root::Holder;
 use crate::scan::{DigestText, Wanted};
@@ -75,7 +75,7 @@ pub enum StoreError {
     },
     /// A tree can't become an object.
     #[error(transparent)]
-    Object(#[from] ObjectError),
+    Object(ObjectError),
     /// A name can't be a store path's.
     #[error(transparent)]
     StorePath(#[from] StorePathError),
@@ -108,9 +108,18 @@ pub enum StoreError {
         /// The store.
         folder: PathBuf,
     },
-    /// A wait for another process was called off.
-    #[error("the wait for another process was interrupted")]
+    /// A wait for another process, or the way through a tree, was called off.
+    #[error("it was interrupted")]
     Interrupted,
+}
+
+impl From<ObjectError> for StoreError {
+    fn from(error: ObjectError) -> Self {
+        match error {
+            ObjectError::CalledOff => Self::Interrupted,
+            error => Self::Object(error),
+        }
+    }
 }
 
 impl StoreError {
@@ -292,12 +301,12 @@ impl Store {
         let wanted = Wanted::default();
         // Reborrowed by hand: `as_deref_mut` would tie the trait object's lifetime to this borrow.
         let contents = match &mut filter {
-            Some(filter) => object::read(source, &wanted, Some(&mut **filter))?,
-            None => object::read(source, &wanted, None)?,
+            Some(filter) => object::read(source, &wanted, Some(&mut **filter), NEVER)?,
+            None => object::read(source, &wanted, None, NEVER)?,
         };
         let path = contents.store_path(name, &BTreeSet::new())?;
         if !self.hold(&path)? {
-            let new = self.copy_in(source, &wanted, filter)?;
+            let new = self.copy_in(source, &wanted, filter, NEVER)?;
             return self.commit(new, name, BTreeSet::new());
         }
         Ok(path)
@@ -316,7 +325,7 @@ impl Store {
         if !self.hold(&path)? {
             let source = self.new_build_folder()?;
             std::fs::write(&source, text).map_err(StoreError::io("write", &source))?;
-            let new = self.copy_in(&source, &Wanted::default(), None);
+            let new = self.copy_in(&source, &Wanted::default(), None, NEVER);
             let removed = object::remove(&source).map_err(StoreError::io("remove", &source));
             let new = new?;
             removed?;
@@ -344,11 +353,13 @@ impl Store {
         source: &Path,
         wanted: &Wanted,
         filter: Option<&mut Filter<'_>>,
+        called_off: &CalledOff<'_>,
     ) -> Result<New, StoreError> {
         let location = self.new_place()?;
         let guard = RemoveOnDrop(location.clone());
         let sharing = Sharing::new(&self.folder.join("links"), &format!(".new-{}", self.holder.new_name()?));
-        let copied = object::copy(source, &location, wanted, filter, sharing)?;
+        let copied =
+            object::copy(source, Destination { place: &location, sharing }, wanted, filter, called_off)?;
         self.passed(Step::Copied);
         Ok(New { copied, guard })
     }

@@ -313,7 +313,7 @@ impl Store {
                     if self.hold(&path)? {
                         continue;
                     }
-                    let waiting = self.copy_verified(path, copies)?;
+                    let waiting = self.copy_verified(path, copies, cancelled)?;
                     // Nothing refers in a circle: who made one would have found paths that are each other's hashes.
                     let references: Vec<_> = waiting.references.iter().cloned().map(Visit::Enter).collect();
                     open.push(Visit::Leave(Box::new(waiting)));
@@ -328,11 +328,16 @@ impl Store {
         Ok(())
     }
 
-    fn copy_verified(&self, path: StorePath, copies: &Copies) -> Result<Waiting, TakeError> {
+    fn copy_verified(
+        &self,
+        path: StorePath,
+        copies: &Copies,
+        cancelled: &AtomicBool,
+    ) -> Result<Waiting, TakeError> {
         let refused = |error| Err(TakeError::Copy(Box::new(error)));
         let Some(place) = copies.places.get(&path) else { return refused(CopyError::Missing(path)) };
         let wanted = Wanted::of(&path, &copies.known);
-        let new = match self.copy_in(place, &wanted, None) {
+        let new = match self.copy_in(place, &wanted, None, &|| cancelled.load(Ordering::Relaxed)) {
             Ok(new) => new,
             // That is this store's fault, not the copy's.
             Err(StoreError::Object(source)) if !matches!(source, ObjectError::Write { .. }) => {

@@ -8,7 +8,7 @@
 use crate::audit::{Audit, ObjectRow};
 use crate::database::DatabaseError;
 use crate::inspect::inspect;
-use crate::object;
+use crate::object::{self, ObjectError};
 use crate::root::entries;
 use crate::scan::Wanted;
 use crate::store::{Store, StoreError};
@@ -155,7 +155,7 @@ impl Store {
                 }
                 // What a collector took since isn't damaged.
                 if self.hold(path)? {
-                    let found = self.of_object(path, row, depth);
+                    let found = self.of_object(path, row, depth, cancelled)?;
                     damage.lock().unwrap_or_else(PoisonError::into_inner).insert((*path).clone(), found);
                 }
             }
@@ -181,15 +181,21 @@ impl Store {
     }
 
     /// What is wrong with an object's files.
-    fn of_object(&self, path: &StorePath, row: &ObjectRow, depth: Depth) -> Vec<Damage> {
+    fn of_object(
+        &self,
+        path: &StorePath,
+        row: &ObjectRow,
+        depth: Depth,
+        cancelled: &AtomicBool,
+    ) -> Result<Vec<Damage>, StoreError> {
         let location = self.location(path);
         let inspection = match inspect(&location) {
             Ok(inspection) => inspection,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return vec![Damage::Missing(path.clone())];
+                return Ok(vec![Damage::Missing(path.clone())]);
             }
             Err(error) => {
-                return vec![Damage::Unreadable { path: path.clone(), reason: error.to_string() }];
+                return Ok(vec![Damage::Unreadable { path: path.clone(), reason: error.to_string() }]);
             }
         };
         let mut damage: Vec<Damage> = inspection
@@ -207,18 +213,19 @@ impl Store {
         if depth == Depth::Contents {
             let wanted = Wanted::of(path, &Arc::default());
             let expected = row.tree.as_slice().try_into().map_or(Digest::of(b""), Digest::from_bytes);
-            match object::read(&location, &wanted, None) {
+            match object::read(&location, &wanted, None, &|| cancelled.load(Ordering::Relaxed)) {
                 Ok(contents) if contents.tree == expected => {}
                 Ok(contents) => {
                     damage.push(Damage::Contents { path: path.clone(), expected, found: contents.tree });
                 }
+                Err(ObjectError::CalledOff) => return Err(StoreError::Interrupted),
                 Err(error) => {
                     let reason = error.to_string();
                     damage.push(Damage::Unreadable { path: path.clone(), reason });
                 }
             }
         }
-        damage
+        Ok(damage)
     }
 }
 

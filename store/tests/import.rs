@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use sx_derivation::StorePath;
+use sx_store::object::{self, Destination, NEVER};
 use sx_store::{ImportError, ProvedCopies, Store};
 
 /// A store with an object that refers to another, and copies of both in a folder.
@@ -51,7 +52,8 @@ fn an_object_that_mentions_itself_comes_in() {
     };
     let built = folder.path().join("built");
     fs::write(&built, format!("I am {placeholder}")).unwrap();
-    let copied = sx_store::object::copy(&built, &place.join("new"), &wanted, None, None).unwrap();
+    let new = Destination { place: &place.join("new"), sharing: None };
+    let copied = object::copy(&built, new, &wanted, None, NEVER).unwrap();
     let path = copied.contents.store_path("own", &BTreeSet::new()).unwrap();
     copied.fill_in(&path).unwrap();
     fs::rename(place.join("new"), place.join(path.base_name())).unwrap();

@@ -5,10 +5,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use sx_derivation::tree::{self, Node};
 use sx_derivation::{Digest, StorePath};
-use sx_store::object::{self, ObjectError};
+use sx_store::object::{self, Destination, NEVER, ObjectError};
 use sx_store::scan::{DigestText, Wanted};
+
+/// A copy that shares nothing.
+fn to(place: &Path) -> Destination<'_> {
+    Destination { place, sharing: None }
+}
 
 fn scratch(name: &str) -> DigestText {
     Digest::of(name.as_bytes()).to_string().into_bytes().try_into().unwrap()
@@ -22,7 +28,8 @@ fn take(folder: &Path, own: DigestText) -> StorePath {
     std::fs::write(source.join("file"), format!("see /sx/store/{text}-x/bin and {text}")).unwrap();
     symlink(format!("/sx/store/{text}-x/file"), source.join("link")).unwrap();
     let copied =
-        object::copy(&source, &copy, &Wanted { own: Some(own), ..Wanted::default() }, None, None).unwrap();
+        object::copy(&source, to(&copy), &Wanted { own: Some(own), ..Wanted::default() }, None, NEVER)
+            .unwrap();
     assert!(copied.contents.refers_to_itself());
     let path = copied.contents.store_path("x", &BTreeSet::new()).unwrap();
     copied.fill_in(&path).unwrap();
@@ -33,7 +40,7 @@ fn take(folder: &Path, own: DigestText) -> StorePath {
     assert_eq!(link.to_str().unwrap(), format!("/sx/store/{digest}-x/file"));
     // Read back under its final digest it has the same path: that is how it is verified later.
     let own = Some(digest.to_string().into_bytes().try_into().unwrap());
-    let again = object::read(&copy, &Wanted { own, ..Wanted::default() }, None).unwrap();
+    let again = object::read(&copy, &Wanted { own, ..Wanted::default() }, None, NEVER).unwrap();
     assert_eq!(again.store_path("x", &BTreeSet::new()).unwrap(), path);
     path
 }
@@ -55,7 +62,7 @@ fn modes_and_times_are_canonical_and_only_the_executable_bit_counts() {
             std::fs::set_permissions(source.join(name), std::fs::Permissions::from_mode(mode)).unwrap();
         }
         let copy = folder.path().join(format!("{name}-copy"));
-        let copied = object::copy(&source, &copy, &Wanted::default(), None, None).unwrap();
+        let copied = object::copy(&source, to(&copy), &Wanted::default(), None, NEVER).unwrap();
         let mode = |path: &Path| path.metadata().map(|found| (found.mode() & 0o7777, found.mtime())).unwrap();
         assert_eq!(mode(&copy), (0o555, 1));
         assert_eq!(mode(&copy.join("file")), (0o444, 1));
@@ -68,7 +75,7 @@ fn modes_and_times_are_canonical_and_only_the_executable_bit_counts() {
 #[test]
 fn what_no_object_may_hold_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
-    let read = |name: &str| object::read(&folder.path().join(name), &Wanted::default(), None);
+    let read = |name: &str| object::read(&folder.path().join(name), &Wanted::default(), None, NEVER);
     std::fs::create_dir(folder.path().join("tree")).unwrap();
     let fifo = folder.path().join("tree/fifo");
     rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o644.into(), 0).unwrap();
@@ -82,7 +89,7 @@ fn what_no_object_may_hold_is_refused_by_name() {
     std::fs::create_dir(folder.path().join("named")).unwrap();
     std::fs::write(folder.path().join("named").join(std::str::from_utf8(&own).unwrap()), "").unwrap();
     let wanted = Wanted { own: Some(own), ..Wanted::default() };
-    let error = object::read(&folder.path().join("named"), &wanted, None).unwrap_err();
+    let error = object::read(&folder.path().join("named"), &wanted, None, NEVER).unwrap_err();
     assert!(matches!(error, ObjectError::OwnName { .. }));
 }
 
@@ -96,7 +103,7 @@ fn nesting_is_bounded_and_whatever_its_depth_a_tree_can_be_deleted() {
     }
     std::fs::create_dir_all(&path).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o0)).unwrap();
-    let error = object::read(&top, &Wanted::default(), None).unwrap_err();
+    let error = object::read(&top, &Wanted::default(), None, NEVER).unwrap_err();
     assert!(matches!(error, ObjectError::TooDeep { .. }));
     object::remove(&top).unwrap();
     assert!(!top.exists());
@@ -112,8 +119,25 @@ fn a_path_that_no_program_could_name_is_refused() {
         path.push("d".repeat(200));
     }
     std::fs::create_dir_all(&path).unwrap();
-    let error = object::read(&top, &Wanted::default(), None).unwrap_err();
+    let error = object::read(&top, &Wanted::default(), None, NEVER).unwrap_err();
     assert!(matches!(error, ObjectError::TooLong { length, .. } if length > object::MAX_PATH_BYTES));
+}
+
+#[test]
+fn a_copy_is_called_off_in_the_middle_of_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (source, copy) = (folder.path().join("hole"), folder.path().join("copy"));
+    std::fs::File::create(&source).unwrap().set_len(1 << 30).unwrap();
+    let asked = AtomicUsize::new(0);
+    let called_off = || asked.fetch_add(1, Ordering::Relaxed) == 5;
+    let error = object::copy(&source, to(&copy), &Wanted::default(), None, &called_off).unwrap_err();
+    assert!(matches!(error, ObjectError::CalledOff), "{error}");
+    assert!((1..4 << 20).contains(&copy.metadata().unwrap().len()));
+    let called_off = || true;
+    std::fs::create_dir(folder.path().join("empty")).unwrap();
+    std::fs::create_dir(folder.path().join("empty/folder")).unwrap();
+    let error = object::read(&folder.path().join("empty"), &Wanted::default(), None, &called_off);
+    assert!(matches!(error, Err(ObjectError::CalledOff)), "{error:?}");
 }
 
 #[test]
@@ -124,7 +148,7 @@ fn a_filter_leaves_out_what_it_does_not_accept() {
     }
     let copy = folder.path().join("copy");
     let mut filter = |path: &Path, _| Ok(path.ends_with("kept"));
-    object::copy(folder.path(), &copy, &Wanted::default(), Some(&mut filter), None).unwrap();
+    object::copy(folder.path(), to(&copy), &Wanted::default(), Some(&mut filter), NEVER).unwrap();
     let names: Vec<_> = std::fs::read_dir(&copy).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["kept"]);
 }
@@ -155,7 +179,7 @@ fn what_many_threads_take_in_is_the_tree_and_nothing_of_who_was_first() {
     for round in 0..10 {
         let copy = copy.join(round.to_string());
         std::fs::create_dir_all(folder.path().join("copy")).unwrap();
-        let copied = object::copy(&source, &copy, &wanted, None, None).unwrap();
+        let copied = object::copy(&source, to(&copy), &wanted, None, NEVER).unwrap();
         assert_eq!((copied.contents.tree, copied.contents.files), (expected, 400));
         // Names are in the order of their bytes: 12 comes first of those.
         let first = copied.contents.references.values().next().unwrap();
@@ -164,7 +188,7 @@ fn what_many_threads_take_in_is_the_tree_and_nothing_of_who_was_first() {
             let found = place.metadata().unwrap();
             assert_eq!((found.mode() & 0o7777, found.mtime()), (0o555, object::MODIFICATION_TIME));
         }
-        assert_eq!(object::read(&copy, &wanted, None).unwrap().tree, expected);
+        assert_eq!(object::read(&copy, &wanted, None, NEVER).unwrap().tree, expected);
     }
     // Of several that can't be taken always the first is told.
     for place in ["19/7", "13/15", "5/3"] {
@@ -173,7 +197,7 @@ fn what_many_threads_take_in_is_the_tree_and_nothing_of_who_was_first() {
         rustix::fs::mknodat(rustix::fs::CWD, &place, rustix::fs::FileType::Fifo, 0o644.into(), 0).unwrap();
     }
     for _ in 0..10 {
-        match object::read(&source, &wanted, None).unwrap_err() {
+        match object::read(&source, &wanted, None, NEVER).unwrap_err() {
             ObjectError::BadKind { path, .. } => assert!(path.ends_with("13/15"), "{path}"),
             error => panic!("{error}"),
         }

@@ -4,13 +4,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use sx_derivation::{Algorithm, Derivation, Hash, Output, StorePath};
 use sx_store::realise::{AfterFailure, FailedBuilds, RealiseError, SYSTEM};
 use sx_store::sandbox::{Exit, Limits};
 use sx_store::substitute::{Copies, CopyError, Substituted};
-use sx_store::{Builtin, Event, Failure, Realiser, Store, Task, hex0};
+use sx_store::{Builtin, Event, Failure, Realiser, Step, Store, Task, hex0};
 
 const SEED: &str = include_str!("../../bootstrap/seed.hex0");
 
@@ -24,6 +25,18 @@ impl Builtin for Hex0 {
         let bytes = hex0::decode(&text)?;
         let mut file = std::fs::File::options().write(true).create_new(true).mode(0o755).open(task.output)?;
         Ok(std::io::Write::write_all(&mut file, &bytes)?)
+    }
+}
+
+/// Makes a file of as many bytes as `size` says, none of which takes a block, and then has what comes next `interrupted`.
+struct Hole;
+
+impl Builtin for Hole {
+    fn run(&self, task: &Task<'_>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let size = task.derivation.variable("size").ok_or("no size")?.parse()?;
+        std::fs::File::create_new(task.output)?.set_len(size)?;
+        task.cancelled.store(task.derivation.variable("interrupted").is_some(), Ordering::Relaxed);
+        Ok(())
     }
 }
 
@@ -79,6 +92,14 @@ impl Fixture {
         self.add(derivation)
     }
 
+    /// A hole of 64 MiB.
+    fn hole(&mut self, variables: &[&str]) -> StorePath {
+        let mut derivation = derivation("hole", "builtin:hole", &[]);
+        derivation.environment.insert("size".into(), (64 << 20).to_string().into());
+        derivation.environment.extend(variables.iter().map(|&name| (name.into(), "".into())));
+        self.add(derivation)
+    }
+
     /// A step whose builder makes something else than its output.
     fn failing(&mut self, name: &str, builder: &StorePath) -> StorePath {
         let step = self.step(name, builder, "00");
@@ -108,7 +129,10 @@ impl Fixture {
         work(&Realiser {
             store: &self.store,
             derivations: &self.derivations,
-            builtins: BTreeMap::from([("hex0", Box::new(Hex0) as Box<dyn Builtin>)]),
+            builtins: BTreeMap::from([
+                ("hex0", Box::new(Hex0) as Box<dyn Builtin>),
+                ("hole", Box::new(Hole)),
+            ]),
             jobs: 2,
             cores: 1,
             limits: self.limits,
@@ -508,4 +532,40 @@ fn a_copy_that_is_not_what_its_path_says_is_refused_and_built_instead() {
         .unwrap()
         .map(|entry| entry.unwrap().file_name());
     assert!(!left.into_iter().any(|name| name.to_string_lossy().starts_with('.')));
+}
+
+#[test]
+fn a_hole_is_measured_by_its_length_and_before_it_is_copied() {
+    let mut fixture = Fixture::new();
+    let copied = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&copied);
+    fixture.store.observe(move |step| {
+        let _ = seen.fetch_add(usize::from(step == Step::Copied), Ordering::Relaxed);
+    });
+    let hole = fixture.hole(&[]);
+    fixture.limits = Limits { output_bytes: Some(1 << 20), ..Limits::default() };
+    let failure = fixture.failure(&hole);
+    let expected = 64 << 20;
+    assert!(matches!(failure, Failure::OutputLimit { found, .. } if found == expected), "{failure}");
+    fixture.limits = Limits { disk_bytes: Some(1 << 20), ..Limits::default() };
+    let failure = fixture.failure(&hole);
+    assert!(matches!(failure, Failure::OutputsOnDisk { found, .. } if found == expected), "{failure}");
+    assert_eq!(copied.load(Ordering::Relaxed), 0, "it was copied all the same");
+    fixture.limits = Limits { disk_bytes: Some(64 << 20), output_bytes: Some(64 << 20), ..Limits::default() };
+    fixture.realise(&hole).unwrap();
+}
+
+#[test]
+fn the_copy_of_an_output_ends_when_it_is_called_off_or_late_and_leaves_nothing() {
+    let mut fixture = Fixture::new();
+    let (interrupted, hole) = (fixture.hole(&["interrupted"]), fixture.hole(&[]));
+    let failure = fixture.failure(&interrupted);
+    assert!(matches!(failure, Failure::Interrupted), "{failure}");
+    let limit = Duration::from_nanos(1);
+    fixture.limits = Limits { time: Some(limit), ..Limits::default() };
+    let failure = fixture.failure(&hole);
+    assert!(matches!(failure, Failure::OutputTime { limit: found, .. } if found == limit), "{failure}");
+    for name in ["store", "builds", "links", "locks"] {
+        assert_eq!(entries(&fixture.store.folder().join(name)), 0, "{name}");
+    }
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 use sx_derivation::{Derivation, Digest, Output, StorePath};
 use sx_store::archive::{ArchiveError, Input, Nothing, dump, read, restore, restore_alone, write_string};
 use sx_store::database::Said;
-use sx_store::object;
+use sx_store::object::{self, NEVER};
 use sx_store::scan::Wanted;
 use sx_store::store::Store;
 use sx_store::transfer::{ImportError, Realisations, Taken};
@@ -239,7 +239,7 @@ fn an_object_that_mentions_itself_comes_over() {
     let file = stores.folder.path().join("file");
     std::fs::write(&file, format!("I am /sx/store/{scratch}-own")).unwrap();
     let own = Some(scratch.into_bytes().try_into().unwrap());
-    let contents = object::read(&file, &Wanted { own, ..Wanted::default() }, None).unwrap();
+    let contents = object::read(&file, &Wanted { own, ..Wanted::default() }, None, NEVER).unwrap();
     let path = contents.store_path("own", &BTreeSet::new()).unwrap();
     let text = format!("I am {path}");
     let taken = stores.import(&stream_of(&path, &[], text.as_bytes()), Realisations::Ignored).unwrap();

@@ -2,8 +2,8 @@
 //! are processors, once there are more than a few. What comes out depends on the tree alone.
 
 use super::{
-    Contents, Filter, MAX_DEPTH, MAX_PATH_BYTES, ObjectError, OwnMention, Place, TIMES, c_path, join,
-    open_directory, set_time, show,
+    CalledOff, Contents, Destination, Filter, MAX_DEPTH, MAX_PATH_BYTES, ObjectError, OwnMention, Place,
+    TIMES, c_path, join, open_directory, set_time, show,
 };
 use crate::scan::{DigestText, Found, Scanner, Wanted};
 use crate::share::Sharing;
@@ -38,6 +38,7 @@ const BUFFER_BYTES: u64 = 256 << 10;
 struct Walk<'a> {
     wanted: &'a Wanted,
     sharing: Option<Sharing>,
+    called_off: &'a CalledOff<'a>,
     source: &'a Path,
     waiting: Mutex<Waiting>,
     /// There are more that wait, or no more to come.
@@ -126,14 +127,17 @@ impl Findings {
 
 pub(super) fn walk(
     source: &Path,
-    destination: Option<&Path>,
+    destination: Option<Destination<'_>>,
     wanted: &Wanted,
     filter: Option<&mut Filter<'_>>,
-    sharing: Option<Sharing>,
+    called_off: &CalledOff<'_>,
 ) -> Result<Contents, ObjectError> {
+    let (destination, sharing) =
+        destination.map_or((None, None), |Destination { place, sharing }| (Some(place), sharing));
     let walk = Walk {
         wanted,
         sharing,
+        called_off,
         source,
         waiting: Mutex::default(),
         changed: Condvar::new(),
@@ -206,6 +210,11 @@ impl Walk<'_> {
 
     fn shown(&self, path: &Path) -> String {
         show(&join(self.source, path))
+    }
+
+    /// Fails if nobody wants the rest any more.
+    fn goes_on(&self) -> Result<(), ObjectError> {
+        if (self.called_off)() { Err(ObjectError::CalledOff) } else { Ok(()) }
     }
 
     fn unread(&self, path: &Path) -> impl Fn(Errno) -> ObjectError {
@@ -340,6 +349,7 @@ impl<'a> Worker<'a> {
         }
         let mut is_something = false;
         loop {
+            walk.goes_on()?;
             let count = match source.read(&mut self.buffer) {
                 Ok(count) => count,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
@@ -510,6 +520,7 @@ impl Finder<'_, '_, '_> {
         name: CString,
         depth: usize,
     ) -> Result<(), ObjectError> {
+        self.worker.walk.goes_on()?;
         self.count += 1;
         let number = self.count;
         let from = (opened.source.as_fd(), &*name);

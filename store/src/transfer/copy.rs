@@ -52,7 +52,8 @@ impl Store {
             }
             let object = self.database().object(path).map_err(StoreError::from)?.ok_or_else(missing)?;
             let wanted = Wanted::of(path, &Arc::default());
-            let new = to.copy_in(&self.location(path), &wanted, None)?;
+            let new =
+                to.copy_in(&self.location(path), &wanted, None, &|| cancelled.load(Ordering::Relaxed))?;
             let found = new.contents().store_path(path.name(), &object.references)?;
             if found != *path {
                 return Err(ImportError::Contents { path: path.clone(), found });
