@@ -8,6 +8,7 @@ use crate::requirement::{Made, Requirement};
 use crate::sandbox::{self, Conditions, Exit, Sandbox};
 use crate::scan::{DigestText, Wanted};
 use crate::site;
+use crate::step::Step;
 use crate::store::{New, RemoveOnDrop, StoreError, Unsettled, digest_text, digest_texts};
 use bstr::{BString, ByteSlice};
 use std::collections::{BTreeMap, BTreeSet};
@@ -63,6 +64,7 @@ pub(crate) fn build(
     let removed_at_the_end = RemoveOnDrop(folder.clone());
     let build = Build::new(realiser, derivation, path, original)?;
     let places = build.run(&folder, &Surroundings::usual(realiser), &store.log(path));
+    store.passed(Step::Built);
     let mut built = places.and_then(|places| build.outputs(&places));
     if let Ok((_, unsettled)) = &mut built {
         for name in ["build", "tmp"] {
@@ -74,8 +76,8 @@ pub(crate) fn build(
         return built;
     }
     if built.is_err() && realiser.failed_builds == FailedBuilds::Keep && folder.exists() {
+        site::describe(&folder, derivation, original)?;
         let kept = store.keep_failed(&folder, original)?;
-        site::describe(&kept, derivation, original)?;
         (realiser.events)(Event::Kept { derivation: original, folder: &kept });
     }
     built

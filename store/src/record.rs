@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Objects prove themselves, what was realised to them doesn't: so each line has a digest, and what isn't a line with the
-//! right one, half written or damaged, is nothing. Nobody waits for it to be durable. The last line of a derivation's output
+//! right one, half written or damaged, is nothing. They are durable before the database says the same. The last line of a derivation's output
 //! counts. A collector writes the file anew from the database when
 //! more than half of it is of the past.
 
@@ -67,8 +67,10 @@ pub(crate) fn add(
     let text = lines(realisations, derivations.iter().map(|(path, text)| (path, text)));
     let place = place(folder);
     // In one piece, since others add to it too.
-    let added =
-        File::options().append(true).create(true).open(&place).and_then(|mut file| file.write_all(&text));
+    let added = File::options().append(true).create(true).open(&place).and_then(|mut file| {
+        file.write_all(&text)?;
+        file.sync_data()
+    });
     added.map_err(StoreError::io("write", &place))
 }
 

@@ -243,10 +243,19 @@ impl Store {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&failed);
         made.map_err(StoreError::io("make the folder", &failed))?;
         let name = derivation.name().trim_end_matches(".drv");
-        let free = (0..).map(|number| failed.join(format!("{name}-{number}"))).find(|place| !place.exists());
-        let place = free.expect("some number is free");
-        std::fs::rename(folder, &place).map_err(StoreError::io("keep the failed build in", &place))?;
-        Ok(place)
+        let mut places = (0..).map(|number| failed.join(format!("{name}-{number}")));
+        loop {
+            let place = places.next().expect("there is always another number");
+            // Another process may have found the same one free.
+            match rustix::fs::renameat_with(CWD, folder, CWD, &place, RenameFlags::NOREPLACE) {
+                Err(Errno::EXIST) => continue,
+                moved => {
+                    moved.map_err(|error| StoreError::io("keep the failed build in", &place)(error.into()))?
+                }
+            }
+            self.passed(Step::Kept);
+            return Ok(place);
+        }
     }
 
     /// Takes the lock on whatever makes the path `path`. If another holds it, calls `waiting` once and waits.
@@ -449,9 +458,7 @@ impl Store {
             let mut damaged = self.lock_damaged();
             damaged.retain(|path| moved.iter().all(|(location, _)| *location != self.location(path)));
         }
-        self.register(objects, said)?;
-        self.passed(Step::Registered);
-        Ok(())
+        self.register(objects, said)
     }
 
     /// Lets builds of this process have what was placed, before somebody settles it.
@@ -505,10 +512,15 @@ impl Store {
     }
 
     /// What [`Database::register`] does, and adds to the second record.
-    pub(crate) fn register(&self, objects: &[Object], said: &Said) -> Result<(), StoreError> {
-        self.database.register(objects, said)?;
-        // What is missing there is built again if the database is ever lost: no reason to fail.
+    fn register(&self, objects: &[Object], said: &Said) -> Result<(), StoreError> {
+        // A collector may write the record anew from the database, which doesn't have this yet.
+        let _inside = self.holder.enter()?;
+        // Before the database, so that a crash leaves nothing there that the record lacks. What it lacks all the same is built
+        // again if the database is ever lost: no reason to fail.
         let _ = record::add(&self.folder, &said.realisations, &said.derivations);
+        self.passed(Step::Recorded);
+        self.database.register(objects, said)?;
+        self.passed(Step::Registered);
         Ok(())
     }
 
