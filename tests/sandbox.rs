@@ -90,7 +90,9 @@ fn no_way_out_works() -> Result<(), String> {
 
 fn calls_of_other_machines_are_refused() -> Result<(), String> {
     // 38 is ENOSYS: as on a kernel that knows no such calls.
-    assert_eq!(lines("i386")?, ["i386 chmod set-uid: 38"]);
+    let answers = lines("i386")?;
+    let others: Vec<_> = answers.iter().filter(|answer| !answer.ends_with(": 38")).collect();
+    assert!(answers.len() == 13 && others.is_empty(), "{answers:#?}");
     Ok(())
 }
 

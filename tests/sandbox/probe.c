@@ -18,11 +18,15 @@
 #define SYS_getpid 39
 #define SYS_socket 41
 #define SYS_connect 42
+#define SYS_clone 56
 #define SYS_fork 57
+#define SYS_exit 60
 #define SYS_kill 62
 #define SYS_uname 63
 #define SYS_rename 82
 #define SYS_mkdir 83
+#define SYS_rmdir 84
+#define SYS_creat 85
 #define SYS_link 86
 #define SYS_unlink 87
 #define SYS_symlink 88
@@ -39,10 +43,18 @@
 #define SYS_getdents64 217
 #define SYS_unshare 272
 #define SYS_keyctl 250
+#define SYS_openat 257
+#define SYS_mkdirat 258
+#define SYS_mknodat 259
 #define SYS_fchmodat 268
 #define SYS_io_uring_setup 425
+#define SYS_clone3 435
+#define SYS_openat2 437
 #define SYS_fchmodat2 452
 #define X32 0x40000000
+
+#define AT_FDCWD -100L
+#define UNNAMED 020200000L
 
 static FILE *out;
 
@@ -112,6 +124,35 @@ static void identity(void)
 
 /* ---- what must not work ---- */
 
+/* Files with set-id bits, made with each call that gives a mode; `base` tells the table of calls. */
+static void make_set_id(char *table, long base)
+{
+    static char name[100];
+    static long how[3] = { O_WRONLY | O_CREAT, 04755, 0 };
+    char *new = "/build/new";
+
+#define TRY(what, result) (sprintf(name, "%s%s", table, what), answer(name, (result)))
+    TRY("open set-uid", __syscall(base + SYS_open, new, (long)(O_WRONLY | O_CREAT), 04755L));
+    TRY("open set-gid", __syscall(base + SYS_open, new, (long)(O_WRONLY | O_CREAT), 02755L));
+    TRY("open unnamed set-uid", __syscall(base + SYS_open, "/build", O_WRONLY | UNNAMED, 04755L));
+    TRY("openat set-uid", __syscall(base + SYS_openat, AT_FDCWD, new, (long)(O_WRONLY | O_CREAT), 04755L));
+    TRY("openat unnamed set-gid", __syscall(base + SYS_openat, AT_FDCWD, "/build", O_WRONLY | UNNAMED, 02755L));
+    TRY("openat2 set-uid", __syscall(base + SYS_openat2, AT_FDCWD, new, how, 24L));
+    TRY("creat set-uid", __syscall(base + SYS_creat, new, 04755L));
+    TRY("mknod set-uid", __syscall(base + SYS_mknod, new, 0104755L, 0L));
+    TRY("mknodat set-gid", __syscall(base + SYS_mknodat, AT_FDCWD, new, 0102755L, 0L));
+}
+
+/* What mode a folder gets that is made with set-id bits. */
+static void make_folder(char *name, long result)
+{
+    int mode = 0;
+    answer(name, result);
+    kind_of("/build/folder", &mode);
+    fprintf(out, "its mode: %d%d%d%d\n", mode >> 9, mode >> 6 & 7, mode >> 3 & 7, mode & 7);
+    __syscall(SYS_rmdir, "/build/folder");
+}
+
 static void escapes(char *input)
 {
     char file[512];
@@ -126,10 +167,17 @@ static void escapes(char *input)
     answer("chmod set-uid", __syscall(SYS_chmod, file, 04755L));
     answer("chmod set-gid", __syscall(SYS_chmod, file, 02755L));
     answer("fchmod set-uid", __syscall(SYS_fchmod, (long)fd, 04755L));
-    answer("fchmodat set-uid", __syscall(SYS_fchmodat, -100L, file, 04755L));
-    answer("fchmodat2 set-uid", __syscall(SYS_fchmodat2, -100L, file, 04755L, 0L));
+    answer("fchmodat set-uid", __syscall(SYS_fchmodat, AT_FDCWD, file, 04755L));
+    answer("fchmodat2 set-uid", __syscall(SYS_fchmodat2, AT_FDCWD, file, 04755L, 0L));
     answer("chmod plain", __syscall(SYS_chmod, file, 0755L));
     answer("x32 chmod set-uid", __syscall(X32 + SYS_chmod, file, 04755L));
+    make_set_id("", 0L);
+    make_set_id("x32 ", (long)X32);
+    make_folder("mkdir set-id", __syscall(SYS_mkdir, "/build/folder", 06755L));
+    make_folder("mkdirat set-id", __syscall(SYS_mkdirat, AT_FDCWD, "/build/folder", 06755L));
+    /* No mode is read there: what the register holds doesn't matter. */
+    answer("open without making", __syscall(SYS_open, file, (long)O_RDONLY, 06755L));
+    answer("openat without making", __syscall(SYS_openat, AT_FDCWD, file, (long)O_RDONLY, 06755L));
     answer("setxattr", __syscall(SYS_setxattr, file, "user.x", "y", 1L));
     answer("mknod device", __syscall(SYS_mknod, "/build/null", 020666L, 259L));
     answer("chroot", __syscall(SYS_chroot, "/build"));
@@ -227,15 +275,38 @@ static int does(char **word)
     return 0;
 }
 
-/* i386 calls: chmod is 15 there. */
-static long i386_chmod(char *path, long mode)
+/* ---- calls of i386, whose addresses have 32 bits ---- */
+
+static long i386(long number, long first, long second, long third, long fourth)
 {
     long result;
-    __asm__ volatile ("int $0x80" : "=a"(result) : "a"(15L), "b"(path), "c"(mode));
+    __asm__ volatile ("int $0x80" : "=a"(result) : "a"(number), "b"(first), "c"(second), "d"(third), "S"(fourth));
     return (int)result;
 }
 
-static char low_path[] = "/build/low";
+static char low_path[] = "/build/low", low_folder[] = "/build";
+
+static void i386_calls(void)
+{
+    static long how[3] = { O_WRONLY | O_CREAT, 04755, 0 };
+    long file = (long)low_path, create = O_WRONLY | O_CREAT;
+    int fd = open(low_path, O_WRONLY | O_CREAT, 0644);
+    answer("i386 chmod set-uid", i386(15L, file, 04755L, 0L, 0L));
+    answer("i386 fchmod set-uid", i386(94L, (long)fd, 04755L, 0L, 0L));
+    answer("i386 fchmodat set-uid", i386(306L, AT_FDCWD, file, 04755L, 0L));
+    answer("i386 fchmodat2 set-uid", i386(452L, AT_FDCWD, file, 04755L, 0L));
+    close(fd);
+    __syscall(SYS_unlink, low_path);
+    answer("i386 open set-uid", i386(5L, file, create, 04755L, 0L));
+    answer("i386 open unnamed set-uid", i386(5L, (long)low_folder, O_WRONLY | UNNAMED, 04755L, 0L));
+    answer("i386 openat set-uid", i386(295L, AT_FDCWD, file, create, 04755L));
+    answer("i386 openat2 set-uid", i386(437L, AT_FDCWD, file, (long)how, 24L));
+    answer("i386 creat set-uid", i386(8L, file, 04755L, 0L, 0L));
+    answer("i386 mknod set-uid", i386(14L, file, 0104755L, 0L, 0L));
+    answer("i386 mknodat set-uid", i386(297L, AT_FDCWD, file, 0104755L, 0L));
+    answer("i386 mkdir", i386(39L, file, 0755L, 0L, 0L));
+    answer("i386 unshare user", i386(310L, 0x10000000L, 0L, 0L, 0L));
+}
 
 int main(int argc, char **argv)
 {
@@ -277,10 +348,7 @@ int main(int argc, char **argv)
     if (strcmp(what, "view") == 0) list("/");
     else if (strcmp(what, "identity") == 0) identity();
     else if (strcmp(what, "escapes") == 0) escapes(argv[3]);
-    else if (strcmp(what, "i386") == 0) {
-        close(open(low_path, O_WRONLY | O_CREAT, 0644));
-        answer("i386 chmod set-uid", i386_chmod(low_path, 04755));
-    }
+    else if (strcmp(what, "i386") == 0) i386_calls();
     else return 2;
     return fclose(out) != 0;
 }

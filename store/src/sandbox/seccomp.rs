@@ -3,13 +3,13 @@
 //! | call | answer | why |
 //! |---|---|---|
 //! | any, through the i386 or the x32 ABI | `ENOSYS` | their numbers differ: what this filter doesn't read it doesn't let pass |
-//! | `chmod` and kin with a set-user-id or set-group-id bit | `EPERM` | such a file would outlive the build |
+//! | `chmod`, `open` that creates, `mknod` and kin with a set-user-id or set-group-id bit | `EPERM` | such a file would outlive the build |
+//! | `openat2` | `ENOSYS` | its mode lies in memory, where no filter looks; who calls it falls back to `openat` |
 //! | setting extended attributes | `EOPNOTSUPP` | the store keeps none |
 //! | kernel keyrings, `bpf`, `perf_event_open`, `userfaultfd`, `io_uring` | `ENOSYS` | ways to the host that no build needs |
 
 use libc::{
-    BPF_ABS, BPF_ALU, BPF_AND, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET, BPF_W, c_long,
-    sock_filter,
+    BPF_ABS, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET, BPF_W, c_long, sock_filter,
 };
 
 /// `AUDIT_ARCH_X86_64`: the machine's ELF number with the marks for 64 bits and little-endian.
@@ -24,15 +24,31 @@ const SET_ID: u32 = 0o6000;
 /// `fchmodat2`, which the C library's headers don't all know yet.
 const FCHMODAT2: c_long = 452;
 
-/// Calls that change a mode, with the position of the mode among their arguments.
-const MODE_CALLS: [(c_long, u32); 4] =
-    [(libc::SYS_chmod, 1), (libc::SYS_fchmod, 1), (libc::SYS_fchmodat, 2), (FCHMODAT2, 2)];
+/// Calls that give a mode, with the position of the mode among their arguments. Not `mkdir` and `mkdirat`, of whose modes the
+/// kernel itself takes no such bit.
+const MODE_CALLS: [(c_long, u32); 7] = [
+    (libc::SYS_chmod, 1),
+    (libc::SYS_fchmod, 1),
+    (libc::SYS_fchmodat, 2),
+    (FCHMODAT2, 2),
+    (libc::SYS_creat, 1),
+    (libc::SYS_mknod, 1),
+    (libc::SYS_mknodat, 2),
+];
+
+/// Calls that give a mode if they create, with the positions of their flags and of the mode, which else is whatever the register
+/// held.
+const OPEN_CALLS: [(c_long, u32, u32); 2] = [(libc::SYS_openat, 2, 3), (libc::SYS_open, 1, 2)];
+
+/// `O_CREAT`, and the bit of `O_TMPFILE` that isn't `O_DIRECTORY`'s.
+const CREATES: u32 = (libc::O_CREAT | libc::O_TMPFILE & !libc::O_DIRECTORY) as u32;
 
 /// Calls that set extended attributes; the last one is `setxattrat`.
 const ATTRIBUTE_CALLS: [c_long; 4] = [libc::SYS_setxattr, libc::SYS_lsetxattr, libc::SYS_fsetxattr, 463];
 
 /// Calls that the kernel shall seem not to have.
-const ABSENT_CALLS: [c_long; 9] = [
+const ABSENT_CALLS: [c_long; 10] = [
+    libc::SYS_openat2,
     libc::SYS_add_key,
     libc::SYS_request_key,
     libc::SYS_keyctl,
@@ -61,6 +77,18 @@ pub(super) fn filter() -> Vec<sock_filter> {
         jump(BPF_JGE, X32_BIT, 0, 1),
         refuse(libc::ENOSYS),
     ];
+    // First, since the kernel goes through all before for each of them; calls that are always let pass it remembers.
+    for (number, flags, mode) in OPEN_CALLS {
+        code.extend([
+            jump(BPF_JEQ, number as u32, 0, 6),
+            load(argument_low_half(flags)),
+            jump(BPF_JSET, CREATES, 0, 3),
+            load(argument_low_half(mode)),
+            jump(BPF_JSET, SET_ID, 0, 1),
+            refuse(libc::EPERM),
+            PASS,
+        ]);
+    }
     for number in ABSENT_CALLS {
         code.extend([jump(BPF_JEQ, number as u32, 0, 1), refuse(libc::ENOSYS)]);
     }
@@ -69,21 +97,22 @@ pub(super) fn filter() -> Vec<sock_filter> {
     }
     for (number, position) in MODE_CALLS {
         code.extend([
-            jump(BPF_JEQ, number as u32, 0, 5),
+            jump(BPF_JEQ, number as u32, 0, 4),
             load(argument_low_half(position)),
-            statement(BPF_ALU | BPF_AND | BPF_K, SET_ID),
             jump(BPF_JSET, SET_ID, 0, 1),
             refuse(libc::EPERM),
-            statement(BPF_RET | BPF_K, libc::SECCOMP_RET_ALLOW),
+            PASS,
         ]);
     }
-    code.push(statement(BPF_RET | BPF_K, libc::SECCOMP_RET_ALLOW));
+    code.push(PASS);
     code
 }
 
+/// Lets a call pass.
+const PASS: sock_filter = statement(BPF_RET | BPF_K, libc::SECCOMP_RET_ALLOW);
+
 /// Asks the tracer.
 const TRACE: sock_filter = statement(BPF_RET | BPF_K, libc::SECCOMP_RET_TRACE);
-const PASS: sock_filter = statement(BPF_RET | BPF_K, libc::SECCOMP_RET_ALLOW);
 
 /// A second filter, by which a tracer is asked what time it is, and before a wait until a moment of the day.
 pub(super) const TIME_FILTER: [sock_filter; 23] = [
