@@ -3,7 +3,10 @@
 use crate::harness::{Test, lasting_folder, output, repository, source_folder, sx};
 use crate::terminal::Terminal;
 use rustix::process::{Signal, kill_process};
+use std::net::{TcpListener, TcpStream};
+use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
@@ -52,18 +55,18 @@ fn realise(word: &str) -> Result<Command, String> {
 }
 
 /// Builds, and tells where the output lies.
-fn built(word: &str) -> Result<PathBuf, String> {
-    let path = output(&mut realise(word)?)?;
+fn built(realise: &mut Command) -> Result<PathBuf, String> {
+    let path = output(realise)?;
     Ok(store()?.join("store").join(path.rsplit('/').next().unwrap_or_default()))
 }
 
-fn lines(word: &str) -> Result<Vec<String>, String> {
-    let text = std::fs::read_to_string(built(word)?).map_err(|error| error.to_string())?;
+fn lines(realise: &mut Command) -> Result<Vec<String>, String> {
+    let text = std::fs::read_to_string(built(realise)?).map_err(|error| error.to_string())?;
     Ok(text.lines().map(str::to_owned).collect())
 }
 
 fn a_builder_sees_what_the_architecture_lists() -> Result<(), String> {
-    let mut found: Vec<String> = lines("view")?
+    let mut found: Vec<String> = lines(&mut realise("view")?)?
         .into_iter()
         // The processes are the build's own; inputs have digests in their names.
         .filter(|line| !line.contains(" /proc/"))
@@ -79,25 +82,36 @@ fn a_builder_sees_what_the_architecture_lists() -> Result<(), String> {
 }
 
 fn a_builder_is_nobody_in_particular() -> Result<(), String> {
-    assert_eq!(lines("identity")?, ["user 1000 group 100", "host localhost", "addresses fixed: 1"]);
+    let found = lines(&mut realise("identity")?)?;
+    assert_eq!(found, ["user 1000 group 100", "host localhost", "addresses fixed: 1"]);
     Ok(())
 }
 
 fn no_way_out_works() -> Result<(), String> {
-    insta::assert_snapshot!("what_a_builder_cannot_do", lines("escapes")?.join("\n"));
+    // Somebody listens outside: a builder that shared the host's network would reach him.
+    let name = format!("sx-tests-{}", std::process::id());
+    let address = SocketAddr::from_abstract_name(&name).map_err(|error| error.to_string())?;
+    let _abstract = UnixListener::bind_addr(&address).map_err(|error| error.to_string())?;
+    let loopback = TcpListener::bind(("127.0.0.1", 0)).map_err(|error| error.to_string())?;
+    let port = loopback.local_addr().map_err(|error| error.to_string())?;
+    TcpStream::connect(port).map_err(|error| error.to_string())?;
+    UnixStream::connect_addr(&address).map_err(|error| error.to_string())?;
+    let mut command = realise("escapes")?;
+    command.args(["--argstr", "listener", &name, "--argstr", "port", &port.port().to_string()]);
+    insta::assert_snapshot!("what_a_builder_cannot_do", lines(&mut command)?.join("\n"));
     Ok(())
 }
 
 fn calls_of_other_machines_are_refused() -> Result<(), String> {
     // 38 is ENOSYS: as on a kernel that knows no such calls.
-    let answers = lines("i386")?;
+    let answers = lines(&mut realise("i386")?)?;
     let others: Vec<_> = answers.iter().filter(|answer| !answer.ends_with(": 38")).collect();
     assert!(answers.len() == 13 && others.is_empty(), "{answers:#?}");
     Ok(())
 }
 
 fn a_process_left_behind_changes_nothing() -> Result<(), String> {
-    let output = built("daemon")?;
+    let output = built(&mut realise("daemon")?)?;
     let before = std::fs::read(&output).map_err(|error| error.to_string())?;
     let again = realise("daemon")?.arg("--json").output().map_err(|error| error.to_string())?;
     assert!(again.status.success());
@@ -110,7 +124,7 @@ fn a_process_left_behind_changes_nothing() -> Result<(), String> {
 }
 
 fn what_the_builder_closed_is_stored_all_the_same() -> Result<(), String> {
-    let folder = built("closed")?;
+    let folder = built(&mut realise("closed")?)?;
     let mode =
         |path: PathBuf| path.metadata().map(|found| found.mode() & 0o7777).map_err(|error| error.to_string());
     assert_eq!((mode(folder.clone())?, mode(folder.join("file"))?), (0o555, 0o444));
@@ -118,7 +132,7 @@ fn what_the_builder_closed_is_stored_all_the_same() -> Result<(), String> {
 }
 
 fn a_link_to_outside_stays_a_link() -> Result<(), String> {
-    let target = std::fs::read_link(built("link-out")?).map_err(|error| error.to_string())?;
+    let target = std::fs::read_link(built(&mut realise("link-out")?)?).map_err(|error| error.to_string())?;
     assert_eq!(target, PathBuf::from("/etc/shadow"));
     Ok(())
 }

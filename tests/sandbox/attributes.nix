@@ -1,6 +1,6 @@
 # Derivations whose attributes ask for more than an environment.
 let
-  inherit (import ./.) probe;
+  inherit (import ./. { }) probe;
 
   leaf = builtins.toFile "leaf" "four";
 

@@ -1,4 +1,9 @@
-# Derivations whose builder tries its sandbox, one for each word of probe.c.
+# Derivations whose builder tries its sandbox, one for each word of probe.c. Outside it somebody listens at an abstract socket, `listener`,
+# and at a port of the loopback interface, for `escapes` to try.
+{
+  listener ? "nobody",
+  port ? "0",
+}:
 let
   pkgs = import ../../pkgs { bootstrap = import ../../bootstrap; };
 
@@ -10,6 +15,14 @@ let
 
   input = ./probe.c;
 
+  # What some words are told beside.
+  more = {
+    escapes = [
+      listener
+      port
+    ];
+  };
+
   run =
     word:
     derivation {
@@ -20,7 +33,8 @@ let
         word
         (placeholder "out")
         input
-      ];
+      ]
+      ++ (more.${word} or [ ]);
     };
 
   words = [

@@ -18,6 +18,7 @@
 #define SYS_getpid 39
 #define SYS_socket 41
 #define SYS_connect 42
+#define SYS_sendmsg 46
 #define SYS_clone 56
 #define SYS_fork 57
 #define SYS_exit 60
@@ -55,6 +56,8 @@
 
 #define AT_FDCWD -100L
 #define UNNAMED 020200000L
+#define NEW_MOUNTS 0x20000L
+#define NEW_USER 0x10000000L
 
 static FILE *out;
 
@@ -153,13 +156,60 @@ static void make_folder(char *name, long result)
     __syscall(SYS_rmdir, "/build/folder");
 }
 
-static void escapes(char *input)
+/* What only a namespace of its own gives the rights to. */
+static void nest(void)
+{
+    static long wanted[8] = { NEW_USER, 0, 0, 0, 17 };
+    long child;
+    answer("unshare mounts", __syscall(SYS_unshare, NEW_MOUNTS));
+    answer("unshare user", __syscall(SYS_unshare, NEW_USER));
+    answer("unshare user and mounts", __syscall(SYS_unshare, NEW_USER | NEW_MOUNTS));
+    child = __syscall(SYS_clone, NEW_USER | 17, 0L, 0L, 0L, 0L);
+    if (child == 0) __syscall(SYS_exit, 0L);
+    answer("clone user", child);
+    child = __syscall(SYS_clone3, wanted, 64L);
+    if (child == 0) __syscall(SYS_exit, 0L);
+    answer("clone3 user", child);
+    answer("x32 unshare user", __syscall(X32 + SYS_unshare, NEW_USER));
+    answer("allow user namespaces", __syscall(SYS_open, "/proc/sys/user/max_user_namespaces", (long)O_WRONLY, 0L));
+    /* Had one been made, these would work now. */
+    answer("unshare mounts after that", __syscall(SYS_unshare, NEW_MOUNTS));
+    answer("sethostname after that", __syscall(SYS_sethostname, "x", 1L));
+    answer("chroot after that", __syscall(SYS_chroot, "/build"));
+}
+
+/* To those who listen outside: at the abstract socket NAME, at PORT of the loopback interface. */
+static void connect_outside(char *name, int port)
+{
+    static unsigned char elsewhere[16] = { 2, 0, 0, 53, 192, 0, 2, 1 };
+    static unsigned char loopback[16] = { 2, 0, 0, 0, 127, 0, 0, 1 };
+    static unsigned char abstract[110] = { 1, 0 };
+    static int files[6] = { 20, 0, 1, 1, 0, 0 };
+    static char byte[1] = { 'x' };
+    static long piece[2], message[7];
+    int fd = __syscall(SYS_socket, 2L, 1L, 0L);
+    answer("connect to elsewhere", __syscall(SYS_connect, (long)fd, elsewhere, 16L));
+    loopback[2] = port >> 8;
+    loopback[3] = port & 255;
+    answer("connect to the host's loopback", __syscall(SYS_connect, (long)fd, loopback, 16L));
+    fd = __syscall(SYS_socket, 1L, 1L, 0L);
+    strcpy((char *)abstract + 3, name);
+    answer("connect to an abstract socket", __syscall(SYS_connect, (long)fd, abstract, 3L + strlen(name)));
+    piece[0] = (long)byte;
+    piece[1] = 1;
+    files[4] = fd;
+    message[2] = (long)piece;
+    message[3] = 1;
+    message[4] = (long)files;
+    message[5] = 24;
+    answer("pass a descriptor out", __syscall(SYS_sendmsg, (long)fd, message, 0L));
+}
+
+static void escapes(char *input, char *listener, char *port)
 {
     char file[512];
     int fd;
     long pid = __syscall(SYS_getpid);
-    static unsigned char address[16] = { 2, 0, 0, 53, 192, 0, 2, 1 };
-    static unsigned char abstract[16] = { 1, 0, 0, 'x' };
 
     strcpy(file, "/build/file");
     close(open(file, O_WRONLY | O_CREAT, 0644));
@@ -181,7 +231,6 @@ static void escapes(char *input)
     answer("setxattr", __syscall(SYS_setxattr, file, "user.x", "y", 1L));
     answer("mknod device", __syscall(SYS_mknod, "/build/null", 020666L, 259L));
     answer("chroot", __syscall(SYS_chroot, "/build"));
-    answer("unshare mounts", __syscall(SYS_unshare, 0x20000L));
     answer("sethostname", __syscall(SYS_sethostname, "x", 1L));
     answer("keyctl", __syscall(SYS_keyctl, 0L, -3L, 0L));
     answer("io_uring", __syscall(SYS_io_uring_setup, 1L, NULL));
@@ -202,11 +251,9 @@ static void escapes(char *input)
     answer("write to /etc", __syscall(SYS_open, "/etc/passwd", (long)O_WRONLY, 0L));
     answer("chmod a device", __syscall(SYS_chmod, "/dev/null", 0600L));
     answer("delete a device", __syscall(SYS_unlink, "/dev/null"));
-    fd = __syscall(SYS_socket, 2L, 1L, 0L);
-    answer("connect to elsewhere", __syscall(SYS_connect, (long)fd, address, 16L));
-    fd = __syscall(SYS_socket, 1L, 1L, 0L);
-    answer("connect to an abstract socket", __syscall(SYS_connect, (long)fd, abstract, 4L));
+    connect_outside(listener, atoi(port));
     fprintf(out, "number is small: %d\n", pid < 10);
+    nest();
 }
 
 /* ---- what it is told to do ---- */
@@ -347,7 +394,7 @@ int main(int argc, char **argv)
     out = fopen(path, "w");
     if (strcmp(what, "view") == 0) list("/");
     else if (strcmp(what, "identity") == 0) identity();
-    else if (strcmp(what, "escapes") == 0) escapes(argv[3]);
+    else if (strcmp(what, "escapes") == 0) escapes(argv[3], argv[4], argv[5]);
     else if (strcmp(what, "i386") == 0) i386_calls();
     else return 2;
     return fclose(out) != 0;

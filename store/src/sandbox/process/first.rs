@@ -56,6 +56,7 @@ pub(super) enum Stage {
     Identity,
     View,
     Copies,
+    Namespaces,
     Attributes,
     Limits,
     Rights,
@@ -67,7 +68,7 @@ pub(super) enum Stage {
     Exited,
 }
 
-pub(super) const STAGES: [(Stage, &str); 18] = [
+pub(super) const STAGES: [(Stage, &str); 19] = [
     (Stage::Plan, "read the plan"),
     (Stage::Network, "bring up the loopback interface"),
     (Stage::Clocks, "set the clocks ahead"),
@@ -78,6 +79,7 @@ pub(super) const STAGES: [(Stage, &str); 18] = [
     (Stage::Identity, "become the build user"),
     (Stage::View, "make"),
     (Stage::Copies, "copy the inputs into memory"),
+    (Stage::Namespaces, "forbid user namespaces"),
     (Stage::Attributes, "set the attributes of"),
     (Stage::Limits, "set the resource limits"),
     (Stage::Rights, "give up rights"),
@@ -185,6 +187,7 @@ fn carry_out(plan: &Plan<'_>) -> ! {
         copy_reversed(plan, reversed, outside.objects);
     }
     leave_old_root(plan, &outside);
+    forbid_user_namespaces(plan);
     let (mut attributes, mut position) = (plan.attributes, 0);
     while !attributes.is_empty() {
         check(plan, Stage::Attributes, position, set_attributes(&Attributes::read(&mut attributes)));
@@ -300,6 +303,20 @@ fn become_build_user(plan: &Plan<'_>) {
     check(plan, Stage::Identity, 1, unsafe { libc::syscall(libc::SYS_setresgid, group, group, group) });
     // SAFETY: as above.
     check(plan, Stage::Identity, 2, unsafe { libc::syscall(libc::SYS_setresuid, user, user, user) });
+}
+
+/// Lets nobody in here make a user namespace, in which he would have all rights again, and with them more of the kernel to try. The
+/// number is this namespace's own; it takes rights in it to change it, which are given up after this.
+fn forbid_user_namespaces(plan: &Plan<'_>) {
+    let place = c"/proc/sys/user/max_user_namespaces";
+    // SAFETY: the string ends in a zero byte.
+    let file = unsafe { libc::open(place.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC) };
+    check(plan, Stage::Namespaces, 0, file);
+    // SAFETY: one byte is read of one.
+    let written = unsafe { libc::write(file, c"0".as_ptr().cast(), 1) };
+    check(plan, Stage::Namespaces, 1, written as c_long);
+    // SAFETY: ours, and not used any more.
+    unsafe { libc::close(file) };
 }
 
 fn set_limits(plan: &Plan<'_>) {
