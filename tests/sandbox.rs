@@ -3,11 +3,12 @@
 use crate::harness::{Test, lasting_folder, output, repository, source_folder, sx};
 use crate::terminal::Terminal;
 use rustix::process::{Signal, kill_process};
+use std::collections::BTreeSet;
 use std::net::{TcpListener, TcpStream};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -17,6 +18,10 @@ pub fn tests() -> Vec<Test> {
         test(
             "sandbox::a_builder_sees_what_the_architecture_lists",
             a_builder_sees_what_the_architecture_lists,
+        ),
+        test(
+            "sandbox::of_the_kernel_a_builder_sees_what_the_architecture_lists",
+            of_the_kernel_a_builder_sees_what_the_architecture_lists,
         ),
         test("sandbox::a_builder_is_nobody_in_particular", a_builder_is_nobody_in_particular),
         test("sandbox::no_way_out_works", no_way_out_works),
@@ -81,9 +86,43 @@ fn a_builder_sees_what_the_architecture_lists() -> Result<(), String> {
     Ok(())
 }
 
+fn of_the_kernel_a_builder_sees_what_the_architecture_lists() -> Result<(), String> {
+    let text = std::fs::read_to_string(repository().join("ARCHITECTURE.md"));
+    let text = text.map_err(|error| error.to_string())?;
+    // The names in a paragraph that begins so: every second piece between backticks.
+    let listed = |start: &str| -> BTreeSet<String> {
+        let paragraph = text.split_once(start).and_then(|(_, rest)| rest.split("\n\n").next());
+        let pieces = paragraph.unwrap_or_default().split('`').skip(1).step_by(2);
+        pieces.flat_map(str::split_ascii_whitespace).map(|name| format!("/proc/{name}")).collect()
+    };
+    let (covered, shown) = (listed("\nEmpty in `/proc`:"), listed("\nShown in `/proc`:"));
+    let answers = lines(&mut realise("proc")?)?;
+    let (told, names): (BTreeSet<&str>, BTreeSet<&str>) =
+        answers.iter().map(String::as_str).partition(|answer| answer.contains(": "));
+    let unlisted: Vec<_> =
+        names.iter().filter(|&&name| !covered.contains(name) && !shown.contains(name)).collect();
+    assert!(unlisted.is_empty(), "not listed: {unlisted:?}");
+    // Kernels differ in what they have; in these they don't.
+    for name in ["cmdline", "cpuinfo", "meminfo", "mounts", "self", "stat", "sys", "uptime", "version"] {
+        assert!(names.contains(&*format!("/proc/{name}")), "no {name} in {names:?}");
+    }
+    for place in &covered {
+        let is_there = Path::new(place).exists();
+        assert!(!is_there || told.contains(&*format!("{place}: empty")), "{place} in {told:?}");
+    }
+    for name in ["cpuinfo", "meminfo"] {
+        assert!(told.contains(&*format!("/proc/{name}: text")), "{name} in {told:?}");
+    }
+    Ok(())
+}
+
 fn a_builder_is_nobody_in_particular() -> Result<(), String> {
+    let allowed = rustix::thread::sched_getaffinity(None).map_err(|error| error.to_string())?.count();
+    // Less where a control group gives less time.
+    let told = std::thread::available_parallelism().map_err(|error| error.to_string())?;
+    let processors = format!("processors {allowed}, told to use {told}");
     let found = lines(&mut realise("identity")?)?;
-    assert_eq!(found, ["user 1000 group 100", "host localhost", "addresses fixed: 1"]);
+    assert_eq!(found, ["user 1000 group 100", "host localhost", "addresses fixed: 1", &processors]);
     Ok(())
 }
 

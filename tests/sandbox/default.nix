@@ -21,6 +21,17 @@ let
       listener
       port
     ];
+    proc = [
+      "/proc/cmdline"
+      "/proc/diskstats"
+      "/proc/kallsyms"
+      "/proc/keys"
+      "/proc/modules"
+      "/proc/partitions"
+      "/proc/sys/kernel/random/boot_id"
+      "/proc/cpuinfo"
+      "/proc/meminfo"
+    ];
   };
 
   run =
@@ -49,6 +60,7 @@ let
     "link-out"
     "loops"
     "nothing"
+    "proc"
     "speaks"
     "stranger"
     "view"

@@ -62,6 +62,11 @@ pub(super) enum Entry<'a> {
     Proc {
         place: Cow<'a, CStr>,
     },
+    /// An empty file of the view in place of what is there, if it is there.
+    Cover {
+        file: Cow<'a, CStr>,
+        place: Cow<'a, CStr>,
+    },
     /// An empty folder in memory.
     Memory {
         place: Cow<'a, CStr>,
@@ -103,8 +108,13 @@ impl<'a> Entry<'a> {
                 plan.number(5);
                 plan.text(place);
             }
-            Self::Memory { place, options } => {
+            Self::Cover { file, place } => {
                 plan.number(6);
+                plan.text(file);
+                plan.text(place);
+            }
+            Self::Memory { place, options } => {
+                plan.number(7);
                 plan.text(place);
                 plan.text(options);
             }
@@ -131,6 +141,7 @@ impl<'a> Entry<'a> {
                 Self::Bind { folder, name: text(plan), place: text(plan) }
             }
             5 => Self::Proc { place: text(plan) },
+            6 => Self::Cover { file: text(plan), place: text(plan) },
             _ => Self::Memory { place: text(plan), options: text(plan) },
         }
     }
@@ -205,6 +216,17 @@ const FOLDERS: [(&str, u32); 8] = [
 ];
 const SHARED_MEMORY: &str = "/dev/shm";
 const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
+/// What the kernel tells of the host that no build needs: who this machine is and since when it runs, its disks, the user's keys, and
+/// where the kernel's own code is. Each is a mount more in each build, so there are few.
+const COVERED: [&str; 7] = [
+    "/proc/cmdline",
+    "/proc/diskstats",
+    "/proc/kallsyms",
+    "/proc/keys",
+    "/proc/modules",
+    "/proc/partitions",
+    "/proc/sys/kernel/random/boot_id",
+];
 const LINKS: [(&str, &str); 4] = [
     ("/dev/fd", "/proc/self/fd"),
     ("/dev/stdin", "/proc/self/fd/0"),
@@ -270,16 +292,17 @@ pub(super) fn make(sandbox: &Sandbox, outside: Outside) -> Result<View<'_>, Sand
         entries.push(Entry::Link { place: text("/bin/sh"), target: target.into() });
     }
     entries.extend(LINKS.map(|(place, target)| Entry::Link { place: text(place), target: text(target) }));
+    entries.extend(DEVICES.map(|device| file(&format!("/dev/{device}"), 0o444, &b""[..])));
+    entries.push(Entry::Proc { place: text("/proc") });
+    // By the empty file that a device is to be mounted on: it has no name that a builder sees.
+    entries.extend(COVERED.map(|place| Entry::Cover { file: text("/dev/null"), place: text(place) }));
     for device in DEVICES {
-        let place = format!("/dev/{device}");
-        entries.push(file(&place, 0o444, &b""[..]));
         let name = text(format!("dev/{device}"));
-        entries.push(Entry::Bind { folder: Source::Host, name, place: text(place) });
+        entries.push(Entry::Bind { folder: Source::Host, name, place: text(format!("/dev/{device}")) });
     }
     // A mount of its own, since the root will be read-only.
     let name = text(SHARED_MEMORY.trim_start_matches('/'));
     entries.push(Entry::Bind { folder: Source::View, name, place: text(SHARED_MEMORY) });
-    entries.push(Entry::Proc { place: text("/proc") });
     for (name, place, mode) in ON_DISK {
         let in_memory = sandbox.conditions.working_files == WorkingFiles::InMemory && place != STORE_FOLDER;
         entries.push(if in_memory {

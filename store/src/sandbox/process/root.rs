@@ -90,6 +90,13 @@ pub(super) fn make_entry(plan: &Plan<'_>, entry: &Entry<'_>, outside: &Sources, 
             // SAFETY: as above.
             unsafe { libc::mount(kind, place.as_ptr(), kind, flags, options) }
         }
+        Entry::Cover { file, place } => {
+            let none = null::<c_char>();
+            // SAFETY: as above; null is allowed where it is given.
+            let made = unsafe { libc::mount(file.as_ptr(), place.as_ptr(), none, libc::MS_BIND, null()) };
+            let errno = std::io::Error::last_os_error().raw_os_error();
+            if made < 0 && errno == Some(libc::ENOENT) { 0 } else { made }
+        }
         Entry::Memory { place, options } => {
             let (kind, flags) = (c"tmpfs".as_ptr(), libc::MS_NOSUID | libc::MS_NODEV);
             // SAFETY: as above.
