@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use sx_derivation::StorePath;
 
 /// A store's folders with their modes. `links` stands last: it is there when all are.
-const FOLDERS: [(&str, u32); 9] = [
+pub(crate) const FOLDERS: [(&str, u32); 9] = [
     ("store", 0o755),
     ("builds", 0o700),
     ("logs", 0o755),

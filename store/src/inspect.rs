@@ -1,7 +1,8 @@
-//! Looks at the files of an object without reading them: lengths, kinds, modes, times.
+//! Looks at the files of an object without reading them: lengths, kinds, modes, times, owners, extended attributes.
 
-use crate::object::MODIFICATION_TIME;
-use rustix::fs::{AtFlags, CWD, Timespec, Timestamps};
+use crate::object::{MODIFICATION_TIME, join};
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, Uid};
+use rustix::io::Errno;
 use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -11,12 +12,34 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Inspection {
     /// Sum of the files' and links' lengths in bytes.
     pub(crate) size_bytes: u64,
-    /// Files whose mode, or `None` their time, isn't canonical; empty for the object itself.
-    pub(crate) faults: Vec<(PathBuf, Option<u32>)>,
+    /// What isn't canonical, each with the file; empty for the object itself.
+    pub(crate) faults: Vec<(PathBuf, Fault)>,
 }
 
-/// Looks at the tree at `location`.
-pub(crate) fn inspect(location: &Path) -> std::io::Result<Inspection> {
+/// What is wrong with a file, whatever it holds.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// Its mode.
+    Mode(u32),
+    Time,
+    /// The number of the user that it belongs to.
+    Owner(u32),
+    /// The name of an attribute that it should not have.
+    Attribute(String),
+}
+
+/// Most bytes that the names of a file's attributes have (`XATTR_LIST_MAX`).
+const MOST_NAMES: usize = 1 << 16;
+
+/// Whether what belongs to `user` is safe in a store that belongs to `owner`: root could change it anyway. Groups don't matter,
+/// since no mode lets one change anything.
+pub(crate) const fn is_trusted(user: u32, owner: u32) -> bool {
+    user == owner || user == 0
+}
+
+/// Looks at the tree at `location`, which should belong to `owner`.
+pub(crate) fn inspect(location: &Path, owner: u32) -> std::io::Result<Inspection> {
+    let mut names = vec![0; MOST_NAMES];
     let mut inspection = Inspection::default();
     walk(location, |place, found| {
         let below = place.strip_prefix(location).unwrap_or(place).to_owned();
@@ -28,16 +51,54 @@ pub(crate) fn inspect(location: &Path) -> std::io::Result<Inspection> {
             _ => kind.is_symlink(),
         };
         if !is_canonical {
-            inspection.faults.push((below, Some(mode)));
+            inspection.faults.push((below.clone(), Fault::Mode(mode)));
         } else if (found.mtime(), found.mtime_nsec()) != (MODIFICATION_TIME, 0) {
-            inspection.faults.push((below, None));
+            inspection.faults.push((below.clone(), Fault::Time));
         }
+        if !is_trusted(found.uid(), owner) {
+            inspection.faults.push((below.clone(), Fault::Owner(found.uid())));
+        }
+        let attributes = attributes(place, &mut names)?;
+        inspection.faults.extend(attributes.into_iter().map(|name| (below.clone(), Fault::Attribute(name))));
         if !kind.is_dir() {
             inspection.size_bytes += found.len();
         }
         Ok(())
     })?;
     Ok(inspection)
+}
+
+/// The attributes of a file that somebody gave it: capabilities, which make its program more than it is, and what users keep there.
+/// Others are the host's: labels of its security modules, lists of access, which no more than the mode allows.
+fn attributes(place: &Path, names: &mut [u8]) -> std::io::Result<Vec<String>> {
+    let length = match rustix::fs::llistxattr(place, &mut *names) {
+        Err(Errno::NOTSUP) => 0,
+        length => length?,
+    };
+    let names = names[..length].split(|&byte| byte == 0);
+    let is_given = |name: &&[u8]| *name == b"security.capability" || name.starts_with(b"user.");
+    Ok(names.filter(is_given).map(|name| String::from_utf8_lossy(name).into_owned()).collect())
+}
+
+/// Takes an attribute from a file of the tree at `location`, which may have another mode afterwards.
+pub(crate) fn remove_attribute(location: &Path, below: &Path, name: &str) -> std::io::Result<()> {
+    let place = join(location, below);
+    let found = std::fs::symlink_metadata(&place)?;
+    if !found.file_type().is_symlink() {
+        // An ordinary user changes attributes only of what he may write to.
+        std::fs::set_permissions(&place, Permissions::from_mode(found.mode() | 0o200))?;
+    }
+    match rustix::fs::lremovexattr(&place, name) {
+        // Taken from another name of the same file.
+        Err(Errno::NODATA) => Ok(()),
+        removed => Ok(removed?),
+    }
+}
+
+/// Gives a file to `owner`.
+pub(crate) fn set_owner(place: &Path, owner: u32) -> std::io::Result<()> {
+    let owner = Some(Uid::from_raw(owner));
+    Ok(rustix::fs::chownat(CWD, place, owner, None, AtFlags::SYMLINK_NOFOLLOW)?)
 }
 
 /// Gives every file of the tree at `location` the mode and the time that it should have.

@@ -281,7 +281,7 @@ fn open_directory((folder, name): Place<'_>) -> Result<OwnedFd, Errno> {
 }
 
 /// Joins, but keeps `base` as it is when there is nothing to add (no trailing slash).
-fn join(base: &Path, below: &Path) -> PathBuf {
+pub(crate) fn join(base: &Path, below: &Path) -> PathBuf {
     if below.as_os_str().is_empty() { base.into() } else { base.join(below) }
 }
 

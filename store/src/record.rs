@@ -81,12 +81,31 @@ pub(crate) fn shorten(store: &Store) -> Result<(), StoreError> {
     if found / 2 <= store.database().record_bytes()? {
         return Ok(());
     }
+    rewrite(store)
+}
+
+/// Writes the file anew from the database. Nobody else is inside the gate.
+pub(crate) fn rewrite(store: &Store) -> Result<(), StoreError> {
+    let place = place(store.folder());
     let record = store.database().record()?;
     let realisations = record.realisations.iter().map(|((path, output), object)| (path, output, object));
     let text = lines(realisations, &record.derivations);
     let new = store.new_build_folder()?;
     std::fs::write(&new, text).map_err(StoreError::io("write", &new))?;
     std::fs::rename(&new, &place).map_err(StoreError::io("replace", &place))
+}
+
+/// How many of the realisations that the database knows the file lacks, itself or the derivation; and how many there are.
+pub(crate) fn lacking(store: &Store) -> Result<(usize, usize), StoreError> {
+    let known = store.database().record()?;
+    // One that can't be read says nothing.
+    let found = read(store.folder()).unwrap_or_default();
+    let is_lacking = |(realisation, object): &(&(StorePath, String), &StorePath)| {
+        let derivation = &realisation.0;
+        found.realisations.get(*realisation) != Some(*object)
+            || known.derivations.contains_key(derivation) && !found.derivations.contains_key(derivation)
+    };
+    Ok((known.realisations.iter().filter(is_lacking).count(), known.realisations.len()))
 }
 
 impl Database {

@@ -3,8 +3,9 @@
 use crate::build;
 use crate::database::{Database, Object, Said};
 use crate::folder::make_folders;
-use crate::inspect::make_canonical;
-use crate::object;
+use crate::inspect::{make_canonical, remove_attribute, set_owner};
+use crate::lock::Gate;
+use crate::object::{self, join};
 use crate::realise::{Event, Failure, Realiser};
 use crate::record::{self, Realisation};
 use crate::root::{Held, entries};
@@ -12,8 +13,11 @@ use crate::scan::Wanted;
 use crate::store::{Store, StoreError, digest_texts};
 use crate::verify::Damage;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use sx_derivation::StorePath;
 
 /// What SQLite appends to a database's name.
@@ -91,12 +95,32 @@ impl Store {
     pub fn repair(&self, damage: &[Damage], copy: Option<&Path>) -> Result<(), StoreError> {
         let mut wrong_rows = BTreeSet::new();
         let mut lost = BTreeSet::new();
+        let mut is_record_wrong = false;
         for damage in damage {
             match damage {
                 Damage::Mode { path, .. } | Damage::Time { path, .. } => {
                     let location = self.location(path);
                     make_canonical(&location).map_err(StoreError::io("set modes of", &location))?;
                 }
+                Damage::Owner { path, file, expected, .. } => {
+                    let place = join(&self.location(path), file);
+                    set_owner(&place, *expected).map_err(StoreError::io("set the owner of", &place))?;
+                }
+                Damage::Attribute { path, file, name } => {
+                    let location = self.location(path);
+                    remove_attribute(&location, file, name)
+                        .and_then(|()| make_canonical(&location))
+                        .map_err(StoreError::io("remove attributes of", &location))?;
+                }
+                Damage::PlaceOwner { place, expected, .. } => {
+                    set_owner(place, *expected).map_err(StoreError::io("set the owner of", place))?;
+                }
+                Damage::PlaceMode { place, mode, most } => {
+                    std::fs::set_permissions(place, Permissions::from_mode(mode & most))
+                        .map_err(StoreError::io("set the mode of", place))?;
+                }
+                Damage::NoPlace(_) => make_folders(self.folder())?,
+                Damage::Record { .. } => is_record_wrong = true,
                 Damage::Row(path) | Damage::NoRow(path) => {
                     wrong_rows.insert(path.clone());
                 }
@@ -117,7 +141,19 @@ impl Store {
                 self.copy_from(&copy.join("store").join(path.base_name()), &path)?;
             }
         }
+        if is_record_wrong {
+            self.rewrite_record()?;
+        }
         Ok(())
+    }
+
+    fn rewrite_record(&self) -> Result<(), StoreError> {
+        let place = self.folder().join("gate");
+        // The name of this process, which the new file has for a moment, can't be had from inside.
+        self.holder().new_name()?;
+        let gate = Gate::enter_alone(&place, &AtomicBool::new(false));
+        let _alone = gate.map_err(StoreError::io("lock", &place))?;
+        record::rewrite(self)
     }
 
     /// Makes rows from files, where these prove their paths. What they refer to is looked for among `known`.

@@ -3,16 +3,19 @@
 //! A store path is its own proof: it is the hash of a name, a tree and references. So a row is checked by making its
 //! path anew from what it says, and an object's files by making the tree's digest anew.
 //!
-//! Files without a row are no damage: a crash leaves them, and the collector takes them.
+//! Files without a row are told of and no damage: a crash leaves them, and the collector takes them.
 
 use crate::audit::{Audit, ObjectRow};
 use crate::database::DatabaseError;
-use crate::inspect::inspect;
+use crate::folder::FOLDERS;
+use crate::inspect::{Fault, inspect, is_trusted};
 use crate::object::{self, ObjectError};
+use crate::record;
 use crate::root::entries;
 use crate::scan::Wanted;
 use crate::store::{Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,7 +24,7 @@ use sx_derivation::{Derivation, Digest, StorePath};
 /// How closely to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
-    /// Rows, and the files' lengths, kinds, modes and times.
+    /// Rows, and the files' lengths, kinds, modes, times, owners and attributes.
     Metadata,
     /// All that, and every byte.
     Contents,
@@ -36,6 +39,9 @@ pub struct Verification {
     pub size_bytes: u64,
     /// What is wrong, database first, then by path.
     pub damage: Vec<Damage>,
+    /// What has an object's name and no row: left by a crash, being made, or put there by somebody. The collector takes what
+    /// nobody holds.
+    pub unregistered: Vec<PathBuf>,
 }
 
 /// Something wrong.
@@ -97,6 +103,61 @@ pub enum Damage {
         /// The file below it, empty for itself.
         file: PathBuf,
     },
+    /// A file belongs to somebody who could change it.
+    #[error("`{path}`: `{}` belongs to user {user}, expected {expected}", file.display())]
+    Owner {
+        /// The object.
+        path: StorePath,
+        /// The file below it, empty for itself.
+        file: PathBuf,
+        /// Number of its user.
+        user: u32,
+        /// Number of the store's user.
+        expected: u32,
+    },
+    /// A file has capabilities, or something else that isn't hashed.
+    #[error("`{path}`: `{}` has the extended attribute `{name}`, expected none", file.display())]
+    Attribute {
+        /// The object.
+        path: StorePath,
+        /// The file below it, empty for itself.
+        file: PathBuf,
+        /// The attribute.
+        name: String,
+    },
+    /// One of the store's own folders or files is open to others.
+    #[error("`{}` has mode {mode:04o}, expected no more than {most:04o}", place.display())]
+    PlaceMode {
+        /// Which.
+        place: PathBuf,
+        /// Its mode.
+        mode: u32,
+        /// All that it may have.
+        most: u32,
+    },
+    /// One of the store's own folders or files belongs to somebody else.
+    #[error("`{}` belongs to user {user}, expected {expected}", place.display())]
+    PlaceOwner {
+        /// Which.
+        place: PathBuf,
+        /// Number of its user.
+        user: u32,
+        /// Number of the store's user.
+        expected: u32,
+    },
+    /// One of the store's own folders is gone.
+    #[error("the store's folder `{}` is missing", .0.display())]
+    NoPlace(PathBuf),
+    /// The second record doesn't say what the database says.
+    #[error(
+        "the file `realisations` lacks {lacking} of {all} realisations, which would be forgotten if the database were lost"
+    )]
+    Record {
+        /// How many.
+        lacking: usize,
+        /// Of how many.
+        all: usize,
+    },
     /// An object can't be read, or holds what none may hold.
     #[error("`{path}` cannot be read: {reason}")]
     Unreadable {
@@ -126,6 +187,27 @@ impl Damage {
     }
 }
 
+/// What beside the folders is the store's own, with all that its mode may have. Of the whole only that nobody else may write to it:
+/// who made it for sx gave it a mode of his own.
+const FILES: [(&str, u32); 7] = [
+    ("", 0o7775),
+    ("failed", 0o700),
+    ("database", 0o664),
+    ("database-wal", 0o664),
+    ("database-shm", 0o664),
+    ("realisations", 0o664),
+    ("gate", 0o664),
+];
+
+/// How an object is looked at.
+#[derive(Clone, Copy)]
+struct Look<'a> {
+    depth: Depth,
+    /// Number of the user whom the store belongs to.
+    owner: u32,
+    cancelled: &'a AtomicBool,
+}
+
 impl Store {
     /// Looks at everything, with as many threads as `jobs`. Fails only if it can't look; what is wrong is told.
     pub fn verify(
@@ -145,6 +227,13 @@ impl Store {
         let mut verification = Verification { objects: audit.objects.len(), ..Verification::default() };
         verification.damage.extend(audit.faults.iter().cloned().map(Damage::Database));
         verification.damage.extend(of_rows(&audit));
+        // What can't be asked because of a damaged row is named by that.
+        if let Ok((lacking @ 1.., all)) = record::lacking(self) {
+            verification.damage.push(Damage::Record { lacking, all });
+        }
+        let owner = std::fs::metadata(self.folder()).map_err(StoreError::io("look at", self.folder()))?.uid();
+        verification.damage.extend(self.of_places(owner)?);
+        let look = Look { depth, owner, cancelled };
         let (rows, damage) = (Rows::new(&audit), Mutex::new(BTreeMap::new()));
         verification.size_bytes = rows.0.iter().map(|(_, row)| row.size_bytes.unsigned_abs()).sum();
         let next = AtomicUsize::new(0);
@@ -155,7 +244,7 @@ impl Store {
                 }
                 // What a collector took since isn't damaged.
                 if self.hold(path)? {
-                    let found = self.of_object(path, row, depth, cancelled)?;
+                    let found = self.of_object(path, row, look)?;
                     damage.lock().unwrap_or_else(PoisonError::into_inner).insert((*path).clone(), found);
                 }
             }
@@ -172,12 +261,43 @@ impl Store {
         for place in entries(&self.folder().join("store"))? {
             let name = place.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let is_passing = name.starts_with(".new-") || name.starts_with(".old-");
-            if !is_passing && StorePath::parse_base_name(name).is_err() {
-                verification.damage.push(Damage::Foreign(place));
+            match StorePath::parse_base_name(name) {
+                Ok(path) if audit.objects.contains_key(&path.to_string()) => {}
+                // Another process may have made it valid since.
+                Ok(path) if self.database().is_valid(&path)? => {}
+                Ok(_) => verification.unregistered.push(place),
+                Err(_) if is_passing => {}
+                Err(_) => verification.damage.push(Damage::Foreign(place)),
             }
         }
         verification.damage.extend(self.idle_roots()?.into_iter().map(Damage::IdleRoot));
         Ok(verification)
+    }
+
+    /// What is wrong with the store's own folders and files, whatever they hold.
+    fn of_places(&self, owner: u32) -> Result<Vec<Damage>, StoreError> {
+        let mut damage = Vec::new();
+        for (name, most) in FOLDERS.into_iter().chain(FILES) {
+            let place = if name.is_empty() { self.folder().into() } else { self.folder().join(name) };
+            let found = match std::fs::metadata(&place) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    if FOLDERS.contains(&(name, most)) {
+                        damage.push(Damage::NoPlace(place));
+                    }
+                    continue;
+                }
+                found => found.map_err(StoreError::io("look at", &place))?,
+            };
+            // A folder takes the bit of its group from the one that it was made in.
+            let mode = found.mode() & 0o1777;
+            if mode & !most != 0 {
+                damage.push(Damage::PlaceMode { place: place.clone(), mode, most });
+            }
+            if !is_trusted(found.uid(), owner) {
+                damage.push(Damage::PlaceOwner { place, user: found.uid(), expected: owner });
+            }
+        }
+        Ok(damage)
     }
 
     /// What is wrong with an object's files.
@@ -185,11 +305,10 @@ impl Store {
         &self,
         path: &StorePath,
         row: &ObjectRow,
-        depth: Depth,
-        cancelled: &AtomicBool,
+        Look { depth, owner, cancelled }: Look<'_>,
     ) -> Result<Vec<Damage>, StoreError> {
         let location = self.location(path);
-        let inspection = match inspect(&location) {
+        let inspection = match inspect(&location, owner) {
             Ok(inspection) => inspection,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Ok(vec![Damage::Missing(path.clone())]);
@@ -201,9 +320,11 @@ impl Store {
         let mut damage: Vec<Damage> = inspection
             .faults
             .into_iter()
-            .map(|(file, mode)| match mode {
-                Some(mode) => Damage::Mode { path: path.clone(), file, mode },
-                None => Damage::Time { path: path.clone(), file },
+            .map(|(file, fault)| match (path.clone(), fault) {
+                (path, Fault::Mode(mode)) => Damage::Mode { path, file, mode },
+                (path, Fault::Time) => Damage::Time { path, file },
+                (path, Fault::Owner(user)) => Damage::Owner { path, file, user, expected: owner },
+                (path, Fault::Attribute(name)) => Damage::Attribute { path, file, name },
             })
             .collect();
         let (expected, found) = (row.size_bytes.unsigned_abs(), inspection.size_bytes);

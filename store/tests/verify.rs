@@ -2,12 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, Permissions};
-use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use sx_derivation::StorePath;
+use sx_derivation::{Derivation, Output, StorePath};
+use sx_store::database::Said;
 use sx_store::verify::{Damage, Depth};
 use sx_store::{Store, StoreError};
 
@@ -174,6 +175,159 @@ fn changed_modes_and_times_are_named_by_file_and_set_right() {
     assert_eq!(found, expected);
     store.repair(&found, None).unwrap();
     assert_eq!(damage(&store, Depth::Contents), []);
+}
+
+#[test]
+fn attributes_that_somebody_gave_are_named_and_taken() {
+    let fixture = Fixture::new();
+    let store = fixture.store();
+    let tool = store.location(&fixture.tree).join("bin/tool");
+    let set = |name: &str, value: &[u8]| {
+        change(&tool, |tool| {
+            rustix::fs::lsetxattr(tool, name, value, rustix::fs::XattrFlags::empty()).unwrap();
+        });
+    };
+    let of = |name: &str| Damage::Attribute {
+        path: fixture.tree.clone(),
+        file: "bin/tool".into(),
+        name: name.into(),
+    };
+    set("user.note", b"mine");
+    let mut expected = vec![of("user.note")];
+    if rustix::process::geteuid().is_root() {
+        // Version 2: cap_setuid, permitted and effective.
+        let capability = [1, 0, 0, 2, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        set("security.capability", &capability);
+        expected.push(of("security.capability"));
+    }
+    let mut found = damage(&store, Depth::Metadata);
+    found.sort_by_key(|damage| std::cmp::Reverse(damage.to_string()));
+    assert_eq!(found, expected);
+    store.repair(&found, None).unwrap();
+    assert_eq!(damage(&store, Depth::Contents), []);
+}
+
+#[test]
+fn what_belongs_to_another_user_is_named_and_given_back() {
+    if !rustix::process::geteuid().is_root() {
+        // Nobody else can give files away.
+        return;
+    }
+    let fixture = Fixture::new();
+    let (store, place) = (fixture.store(), fixture.place());
+    let tree = store.location(&fixture.tree);
+    for place in [&tree.join("text"), &tree, &place.join("links")] {
+        std::os::unix::fs::lchown(place, Some(12345), Some(54321)).unwrap();
+    }
+    let mut found = damage(&store, Depth::Metadata);
+    found.sort_by_key(ToString::to_string);
+    let of = |file: &str| Damage::Owner {
+        path: fixture.tree.clone(),
+        file: file.into(),
+        user: 12345,
+        expected: 0,
+    };
+    let expected =
+        [of(""), of("text"), Damage::PlaceOwner { place: place.join("links"), user: 12345, expected: 0 }];
+    assert_eq!(found, expected);
+    store.repair(&found, None).unwrap();
+    assert_eq!(damage(&store, Depth::Contents), []);
+    // In a store of an ordinary user what is his is right, and what is another's is not.
+    let give = |user| std::os::unix::fs::lchown(&tree, Some(user), None).unwrap();
+    for name in
+        ["", "store", "builds", "logs", "locks", "downloads", "roots", "processes", "links", "database"]
+    {
+        std::os::unix::fs::lchown(place.join(name), Some(12345), None).unwrap();
+    }
+    give(12345);
+    assert_eq!(damage(&store, Depth::Metadata), []);
+    give(12346);
+    let found = damage(&store, Depth::Metadata);
+    assert!(matches!(&found[..], [Damage::Owner { user: 12346, expected: 12345, .. }]), "{found:?}");
+    store.repair(&found, None).unwrap();
+    assert_eq!(tree.metadata().unwrap().uid(), 12345);
+}
+
+#[test]
+fn folders_that_others_may_write_to_or_that_are_gone_are_named_and_set_right() {
+    let fixture = Fixture::new();
+    let store = fixture.store();
+    let place = |name: &str| fixture.place().join(name);
+    let mode = |name: &str| place(name).metadata().unwrap().mode() & 0o7777;
+    let names = ["builds", "links", "roots/results", "realisations", "database", "logs"];
+    File::create(place("realisations")).unwrap();
+    for name in names {
+        std::fs::set_permissions(place(name), Permissions::from_mode(0o777)).unwrap();
+    }
+    std::fs::remove_dir(place("locks")).unwrap();
+    let found = damage(&store, Depth::Metadata);
+    for name in names {
+        let is_it = |damage: &Damage| matches!(damage, Damage::PlaceMode { place: found, .. } if *found == place(name));
+        assert!(found.iter().any(is_it), "{name}: {found:?}");
+    }
+    assert!(found.contains(&Damage::NoPlace(place("locks"))), "{found:?}");
+    assert_eq!(found.len(), names.len() + 1, "{found:?}");
+    store.repair(&found, None).unwrap();
+    assert_eq!(damage(&store, Depth::Metadata), []);
+    assert_eq!((mode("builds"), mode("logs"), mode("database")), (0o700, 0o755, 0o664));
+}
+
+#[test]
+fn a_second_record_that_lacks_something_is_named_and_written_anew() {
+    let realised = |store: &Store, tree: &StorePath| {
+        let derivation = Derivation {
+            name: "made".into(),
+            outputs: [("out".into(), Output::Floating)].into(),
+            input_derivations: BTreeMap::new(),
+            input_sources: BTreeSet::new(),
+            system: "x".into(),
+            builder: "/x".into(),
+            arguments: Vec::new(),
+            environment: BTreeMap::new(),
+        };
+        let path = derivation.path().unwrap();
+        let realisations = vec![(path.clone(), "out".to_owned(), tree.clone())];
+        let derivations = vec![(path, derivation.encode())];
+        let said = Said { realisations, derivations, ..Said::default() };
+        store.database().register(&[], &said).unwrap();
+    };
+    let flip: &dyn Fn(&Path) = &|file| {
+        let text = std::fs::read_to_string(file).unwrap();
+        std::fs::write(file, text.replacen("-made", "-mada", 1)).unwrap();
+    };
+    let shorten: &dyn Fn(&Path) = &|file| {
+        let file = File::options().write(true).open(file).unwrap();
+        file.set_len(file.metadata().unwrap().len() - 10).unwrap();
+    };
+    let delete: &dyn Fn(&Path) = &|file| std::fs::remove_file(file).unwrap();
+    for (name, hurt) in [("flip", flip), ("shorten", shorten), ("delete", delete)] {
+        let fixture = Fixture::new();
+        let store = fixture.store();
+        realised(&store, &fixture.tree);
+        // As yet the record knows nothing of it.
+        let expected = [Damage::Record { lacking: 1, all: 1 }];
+        assert_eq!(damage(&store, Depth::Metadata), expected);
+        store.repair(&expected, None).unwrap();
+        assert_eq!(damage(&store, Depth::Metadata), [], "{name}");
+        hurt(&fixture.place().join("realisations"));
+        assert_eq!(damage(&store, Depth::Metadata), expected, "{name}");
+        store.repair(&expected, None).unwrap();
+        assert_eq!(damage(&store, Depth::Metadata), [], "{name}");
+    }
+}
+
+#[test]
+fn an_object_without_a_row_is_told_of_and_is_no_damage() {
+    let fixture = Fixture::new();
+    let store = fixture.store();
+    let place = store.location(&fixture.text).with_extension("bak");
+    File::create(&place).unwrap();
+    let found = store.verify(Depth::Contents, 2, &GOES_ON).unwrap();
+    assert_eq!((found.unregistered, found.damage), (vec![place.clone()], vec![]));
+    store.repair(&[], None).unwrap();
+    assert!(place.exists());
+    store.collect(&sx_store::collect::Collection::default(), &GOES_ON).unwrap();
+    assert!(!place.exists(), "what the collector takes was told of before");
 }
 
 #[test]
