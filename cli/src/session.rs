@@ -50,13 +50,15 @@ pub struct Session {
 const PATIENCE: Duration = Duration::from_millis(200);
 
 impl Session {
-    /// Reads the configuration, opens the store, which is made if it isn't there, and listens for Ctrl-C.
+    /// Reads the configuration, opens the store, which is made if it isn't there and has to be writable, and listens for Ctrl-C.
     pub fn new(general: &General) -> Result<Self, Failure> {
-        Self::with(general, Store::open)
+        let session = Self::with(general, Store::open)?;
+        session.store.require_writing()?;
+        Ok(session)
     }
 
     /// The same for what makes no objects: a store that somebody named has to be there, or a wrong name would be taken for an
-    /// empty store. The usual one, which nobody has to name, is made.
+    /// empty store. The usual one, which nobody has to name, is made. One that can't be written is read.
     pub fn of_what_is_there(general: &General) -> Result<Self, Failure> {
         let configuration = Configuration::read(&Environment::read())?;
         let is_named = configuration.names_store(general.store.as_deref());

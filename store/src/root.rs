@@ -88,6 +88,14 @@ impl Holder {
         Self { folder: folder.into(), process: Mutex::new(None), refusal }
     }
 
+    /// Fails if nothing can be written, with why.
+    pub(crate) fn require_writing(&self) -> Result<(), StoreError> {
+        match self.refusal {
+            Some(refusal) => Err(StoreError::io("write to the store", &self.folder)(refusal.into())),
+            None => Ok(()),
+        }
+    }
+
     /// Enters the gate.
     pub(crate) fn enter(&self) -> Result<Inside<'_>, StoreError> {
         let gate = self.folder.join("gate");
@@ -124,9 +132,7 @@ impl Holder {
         if let Some(process) = process {
             return Ok(process.name.clone());
         }
-        if let Some(refusal) = self.refusal {
-            return Err(StoreError::io("write to the store", &self.folder)(refusal.into()));
-        }
+        self.require_writing()?;
         // The number says something to people; the rest tells processes of several containers apart.
         let random = std::hash::RandomState::new().build_hasher().finish();
         let name = format!("{}-{random:016x}", std::process::id());
@@ -232,14 +238,47 @@ impl Held {
 #[derive(Debug, Default)]
 pub(crate) struct Links {
     pub(crate) roots: BTreeSet<Root>,
-    /// Links in the folder of roots that lead to no object, and what isn't a link.
-    pub(crate) idle: Vec<PathBuf>,
     /// Links to results that aren't links to objects any more, and links that a crash left unfinished.
     pub(crate) stale: Vec<PathBuf>,
 }
 
 impl Links {
     pub(crate) fn read(folder: &Path, held: &Held) -> Result<Self, StoreError> {
+        let OwnLinks { roots, results, unfinished, idle: _ } = OwnLinks::read(folder)?;
+        let is_owned = |place: &PathBuf| held.owns(&place.file_name().unwrap_or_default().to_string_lossy());
+        let stale = unfinished.into_iter().filter(|place| !is_owned(place)).collect();
+        let mut links = Self { roots, stale };
+        for (place, target) in results {
+            match std::fs::read_link(&target) {
+                Ok(end) => match object_of(&end) {
+                    Some(path) => {
+                        links.roots.insert(Root { kind: RootKind::Result(target), path });
+                    }
+                    None => links.stale.push(place),
+                },
+                Err(error) if is_gone(&error) => links.stale.push(place),
+                // What can't be read may point to anything: nothing is deleted then.
+                Err(error) => return Err(StoreError::io("read the root", &target)(error)),
+            }
+        }
+        Ok(links)
+    }
+}
+
+/// What lies in the store's own folder of roots.
+#[derive(Debug, Default)]
+struct OwnLinks {
+    roots: BTreeSet<Root>,
+    /// Links to links elsewhere, and where these are to be.
+    results: Vec<(PathBuf, PathBuf)>,
+    /// Links that are being made, or were when a process was killed.
+    unfinished: Vec<PathBuf>,
+    /// Links that lead to no object, and what isn't a link.
+    idle: Vec<PathBuf>,
+}
+
+impl OwnLinks {
+    fn read(folder: &Path) -> Result<Self, StoreError> {
         let mut links = Self::default();
         let roots = folder.join("roots");
         let results = roots.join("results");
@@ -252,11 +291,8 @@ impl Links {
                     Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
                     found => found.map_err(failed("read the root"))?.file_type(),
                 };
-                let name = place.file_name().unwrap_or_default().to_string_lossy();
-                if name.starts_with(".new-") {
-                    if !held.owns(&name) {
-                        links.stale.push(place);
-                    }
+                if place.file_name().is_some_and(|name| name.as_bytes().starts_with(b".new-")) {
+                    links.unfinished.push(place);
                 } else if kind.is_dir() {
                     folders.push(place);
                 } else if kind.is_symlink() {
@@ -264,25 +300,12 @@ impl Links {
                         Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
                         found => found.map_err(failed("read the root"))?,
                     };
-                    if folder != results {
-                        match object_of(&target) {
-                            Some(path) => {
-                                links.roots.insert(Root { kind: RootKind::Link(place), path });
-                            }
-                            None => links.idle.push(place),
+                    match object_of(&target) {
+                        _ if folder == results => links.results.push((place, target)),
+                        Some(path) => {
+                            links.roots.insert(Root { kind: RootKind::Link(place), path });
                         }
-                        continue;
-                    }
-                    match std::fs::read_link(&target) {
-                        Ok(end) => match object_of(&end) {
-                            Some(path) => {
-                                links.roots.insert(Root { kind: RootKind::Result(target), path });
-                            }
-                            None => links.stale.push(place),
-                        },
-                        Err(error) if is_gone(&error) => links.stale.push(place),
-                        // What can't be read may point to anything: nothing is deleted then.
-                        Err(error) => return Err(StoreError::io("read the root", &target)(error)),
+                        None => links.idle.push(place),
                     }
                 } else {
                     links.idle.push(place);
@@ -358,9 +381,8 @@ impl Store {
     /// What lies in the store's folder of roots and keeps nothing: what is no link to an object, and links to objects that
     /// aren't valid.
     pub fn idle_roots(&self) -> Result<Vec<PathBuf>, StoreError> {
-        let links = Links::read(self.folder(), &Held::read(self.folder())?)?;
-        let mut idle = links.idle;
-        for root in links.roots {
+        let OwnLinks { roots, mut idle, .. } = OwnLinks::read(self.folder())?;
+        for root in roots {
             if let RootKind::Link(place) = root.kind
                 && !self.database().is_valid(&root.path)?
             {

@@ -199,6 +199,11 @@ impl Store {
         }
     }
 
+    /// Fails if the store was only opened to be read, with why: for who would find out late.
+    pub fn require_writing(&self) -> Result<(), StoreError> {
+        self.holder.require_writing()
+    }
+
     /// Has `observer` told of every [`Step`] from now on.
     pub fn observe(&mut self, observer: impl Fn(Step) + Send + Sync + 'static) {
         self.observer = Box::new(observer);

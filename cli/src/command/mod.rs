@@ -59,7 +59,7 @@ pub struct Arguments {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 success, 1 the answer is no, 2 usage or configuration, 3 the expression, 4 a source, 5 a build, \
-                          6 the host or the store, 7 a damaged store, 130 interrupted";
+                          6 the host or the store, 7 a damaged store, 130 interrupted, 141 nobody reads standard output";
 
 #[derive(Debug, Subcommand)]
 enum Verb {
