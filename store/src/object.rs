@@ -9,12 +9,12 @@ mod walk;
 use self::walk::walk;
 use crate::scan::{DigestText, Wanted};
 use crate::share::Sharing;
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Timespec, Timestamps};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, Timespec, Timestamps};
 use rustix::io::Errno;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CStr, CString, OsStr};
 use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -309,27 +309,40 @@ pub fn remove(location: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Gives a tree of ours the modes that reading and deleting it take, whatever its builder left. Nobody else may be
-/// at work in it. Iterative, with two directories open at a time, so that no nesting exhausts anything.
-///
-/// Gives the sum of its files' and links' lengths in bytes, which is what a copy of it will have.
+/// Gives a tree of ours the modes that reading and deleting it take, whatever its builder left. Gives the sum of its files' and
+/// links' lengths in bytes, which is what a copy of it will have.
 pub fn make_accessible(location: &Path) -> std::io::Result<u64> {
+    change_modes(location, |kind, mode| mode | if kind == FileType::Directory { 0o700 } else { 0o400 })
+}
+
+/// Takes set-user-id and set-group-id bits from all that a tree of ours holds.
+pub fn take_set_id(location: &Path) -> std::io::Result<()> {
+    // A directory that its builder closed is opened to look into it.
+    let needed = |kind| if kind == FileType::Directory { 0o500 } else { 0 };
+    change_modes(location, |kind, mode| (mode | needed(kind)) & !0o6000).map(drop)
+}
+
+/// Iterative, with two directories open at a time, so that no nesting exhausts anything; and no way leads out through a link, even
+/// if somebody is at work in the tree. Gives the sum of the lengths of what isn't a directory.
+fn change_modes(location: &Path, change: impl Fn(FileType, u32) -> u32) -> std::io::Result<u64> {
     let name = c_path(location);
-    let (kind, mut size_bytes) = allow_owner(rustix::fs::CWD, &name)?;
+    let (kind, mut size_bytes) = change_mode(rustix::fs::CWD, &name, &change)?;
     if kind != FileType::Directory {
         return Ok(size_bytes);
     }
     let top = open_directory((rustix::fs::CWD, &name))?;
     let mut folders = vec![PathBuf::from(".")];
     while let Some(folder) = folders.pop() {
-        let opened = open_directory((top.as_fd(), &c_path(&folder)))?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+        let opened = rustix::fs::openat2(&top, &folder, flags, Mode::empty(), resolve)?;
         for entry in Dir::read_from(&opened)? {
             let entry = entry?;
             let name = entry.file_name();
             if name.to_bytes() == b"." || name.to_bytes() == b".." {
                 continue;
             }
-            let (kind, length) = allow_owner(opened.as_fd(), name)?;
+            let (kind, length) = change_mode(opened.as_fd(), name, &change)?;
             size_bytes = length.saturating_add(size_bytes);
             if kind == FileType::Directory {
                 folders.push(folder.join(OsStr::from_bytes(name.to_bytes())));
@@ -339,18 +352,29 @@ pub fn make_accessible(location: &Path) -> std::io::Result<u64> {
     Ok(size_bytes)
 }
 
-/// Lets the owner read a file, or read and change a directory. Gives its kind, and its length in bytes if it is a file or a link.
-fn allow_owner(folder: BorrowedFd<'_>, name: &CStr) -> std::io::Result<(FileType, u64)> {
-    let stat = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
-    let kind = FileType::from_raw_mode(stat.st_mode);
-    let length = stat.st_size.unsigned_abs();
-    let (needed, length) = match kind {
-        FileType::Symlink => return Ok((kind, length)),
-        FileType::Directory => (0o700, 0),
-        _ => (0o400, length),
+/// Gives what isn't a link the mode that `change` makes of its own. Gives its kind, and its length in bytes if it is no directory.
+fn change_mode(
+    folder: BorrowedFd<'_>,
+    name: &CStr,
+    change: impl Fn(FileType, u32) -> u32,
+) -> std::io::Result<(FileType, u64)> {
+    let to_change = |stat: &Stat| {
+        let (kind, mode) = (FileType::from_raw_mode(stat.st_mode), stat.st_mode & 0o7777);
+        let wanted = if kind == FileType::Symlink { mode } else { change(kind, mode) };
+        (kind, (wanted != mode).then(|| Mode::from_raw_mode(wanted)))
     };
-    if stat.st_mode & needed != needed {
-        rustix::fs::chmodat(folder, name, Mode::from_raw_mode(stat.st_mode | needed), AtFlags::empty())?;
+    let mut stat = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    let (mut kind, mut wanted) = to_change(&stat);
+    if wanted.is_some() {
+        // By a descriptor, so that what is changed is what was looked at, and nothing that a link leads to.
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let opened = rustix::fs::openat(folder, name, flags, Mode::empty())?;
+        stat = rustix::fs::fstat(&opened)?;
+        (kind, wanted) = to_change(&stat);
+        if let Some(wanted) = wanted {
+            rustix::fs::chmod(format!("/proc/self/fd/{}", opened.as_raw_fd()), wanted)?;
+        }
     }
+    let length = if kind == FileType::Directory { 0 } else { stat.st_size.unsigned_abs() };
     Ok((kind, length))
 }

@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
-use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use sx_derivation::tree::{self, Node};
 use sx_derivation::{Digest, StorePath};
 use sx_store::object::{self, Destination, NEVER, ObjectError};
@@ -59,7 +61,7 @@ fn modes_and_times_are_canonical_and_only_the_executable_bit_counts() {
         std::fs::create_dir(&source).unwrap();
         for (name, mode) in [("file", file), ("program", program)] {
             std::fs::write(source.join(name), name).unwrap();
-            std::fs::set_permissions(source.join(name), std::fs::Permissions::from_mode(mode)).unwrap();
+            std::fs::set_permissions(source.join(name), Permissions::from_mode(mode)).unwrap();
         }
         let copy = folder.path().join(format!("{name}-copy"));
         let copied = object::copy(&source, to(&copy), &Wanted::default(), None, NEVER).unwrap();
@@ -78,7 +80,7 @@ fn what_no_object_may_hold_is_refused_by_name() {
     let read = |name: &str| object::read(&folder.path().join(name), &Wanted::default(), None, NEVER);
     std::fs::create_dir(folder.path().join("tree")).unwrap();
     let fifo = folder.path().join("tree/fifo");
-    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o644.into(), 0).unwrap();
+    rustix::fs::mknodat(CWD, &fifo, rustix::fs::FileType::Fifo, 0o644.into(), 0).unwrap();
     assert!(
         matches!(read("tree").unwrap_err(), ObjectError::BadKind { path, kind: "FIFO" } if path.ends_with("fifo"))
     );
@@ -102,7 +104,7 @@ fn nesting_is_bounded_and_whatever_its_depth_a_tree_can_be_deleted() {
         path.push("d");
     }
     std::fs::create_dir_all(&path).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o0)).unwrap();
+    std::fs::set_permissions(&path, Permissions::from_mode(0o0)).unwrap();
     let error = object::read(&top, &Wanted::default(), None, NEVER).unwrap_err();
     assert!(matches!(error, ObjectError::TooDeep { .. }));
     object::remove(&top).unwrap();
@@ -153,6 +155,103 @@ fn a_filter_leaves_out_what_it_does_not_accept() {
     assert_eq!(names, ["kept"]);
 }
 
+/// Folders that somebody exchanges for links to a folder outside, again and again.
+struct Swapped {
+    folder: tempfile::TempDir,
+}
+
+impl Swapped {
+    const PAIRS: usize = 8;
+
+    /// Each is slow, since the one who exchanges keeps the others waiting.
+    const ROUNDS: usize = 15;
+
+    fn new() -> Self {
+        let made = Self { folder: tempfile::tempdir().unwrap() };
+        std::fs::create_dir_all(made.outside()).unwrap();
+        std::fs::write(made.outside().join("secret"), "secret").unwrap();
+        std::fs::set_permissions(made.outside().join("secret"), Permissions::from_mode(0o4240)).unwrap();
+        std::fs::set_permissions(made.outside(), Permissions::from_mode(0o2710)).unwrap();
+        made
+    }
+
+    fn outside(&self) -> PathBuf {
+        self.folder.path().join("outside")
+    }
+
+    fn tree(&self) -> PathBuf {
+        self.folder.path().join("tree")
+    }
+
+    fn make(&self) {
+        for pair in 0..Self::PAIRS {
+            let folder = self.tree().join(format!("folder{pair}"));
+            std::fs::create_dir_all(folder.join("inner")).unwrap();
+            std::fs::write(folder.join("inner/file"), "").unwrap();
+            std::fs::set_permissions(folder, Permissions::from_mode(0o500)).unwrap();
+            symlink(self.outside(), self.tree().join(format!("link{pair}"))).unwrap();
+        }
+    }
+
+    /// Does something to the tree so often.
+    fn meanwhile(&self, times: usize, mut work: impl FnMut(&Path)) {
+        let tree = self.tree();
+        for _ in 0..times {
+            self.make();
+            let is_over = AtomicBool::new(false);
+            std::thread::scope(|scope| {
+                // Also when the work panics.
+                let _end = SetOnDrop(&is_over);
+                scope.spawn(|| {
+                    while !is_over.load(Ordering::Relaxed) {
+                        for pair in 0..Self::PAIRS {
+                            let [folder, link] =
+                                ["folder", "link"].map(|name| tree.join(format!("{name}{pair}")));
+                            // Whatever is gone already.
+                            let _ = renameat_with(CWD, &folder, CWD, &link, RenameFlags::EXCHANGE);
+                        }
+                    }
+                });
+                work(&tree);
+            });
+            object::remove(&tree).unwrap();
+            // Both lack what some of them give, and have what some of them take.
+            let mode = |place: PathBuf| place.metadata().unwrap().mode() & 0o7777;
+            let modes = (mode(self.outside()), mode(self.outside().join("secret")));
+            assert_eq!(modes, (0o2710, 0o4240), "changed outside");
+        }
+    }
+}
+
+struct SetOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn who_exchanges_folders_for_links_leads_nobody_out() {
+    let swapped = Swapped::new();
+    let copy = swapped.folder.path().join("copy");
+    swapped.meanwhile(Swapped::ROUNDS, |tree| {
+        // That it is told is as well.
+        let _ = object::copy(tree, to(&copy), &Wanted::default(), None, NEVER);
+        for pair in 0..Swapped::PAIRS {
+            for name in ["folder", "link"] {
+                let place = copy.join(format!("{name}{pair}"));
+                let is_folder = place.symlink_metadata().is_ok_and(|found| found.is_dir());
+                assert!(!is_folder || !place.join("secret").exists(), "copied from outside");
+            }
+        }
+        object::remove(&copy).unwrap();
+    });
+    swapped.meanwhile(Swapped::ROUNDS, |tree| drop(object::make_accessible(tree)));
+    swapped.meanwhile(Swapped::ROUNDS, |tree| drop(object::take_set_id(tree)));
+    swapped.meanwhile(Swapped::ROUNDS, |tree| drop(object::remove(tree)));
+}
+
 /// Files of which several threads take some each.
 #[test]
 fn what_many_threads_take_in_is_the_tree_and_nothing_of_who_was_first() {
@@ -194,7 +293,7 @@ fn what_many_threads_take_in_is_the_tree_and_nothing_of_who_was_first() {
     for place in ["19/7", "13/15", "5/3"] {
         let place = source.join(place);
         std::fs::remove_file(&place).unwrap();
-        rustix::fs::mknodat(rustix::fs::CWD, &place, rustix::fs::FileType::Fifo, 0o644.into(), 0).unwrap();
+        rustix::fs::mknodat(CWD, &place, rustix::fs::FileType::Fifo, 0o644.into(), 0).unwrap();
     }
     for _ in 0..10 {
         match object::read(&source, &wanted, None, NEVER).unwrap_err() {

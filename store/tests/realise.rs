@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -37,6 +39,27 @@ impl Builtin for Hole {
         std::fs::File::create_new(task.output)?.set_len(size)?;
         task.cancelled.store(task.derivation.variable("interrupted").is_some(), Ordering::Relaxed);
         Ok(())
+    }
+}
+
+/// Leaves what no builder in a sandbox can leave, and fails.
+struct SetId;
+
+impl Builtin for SetId {
+    fn run(&self, task: &Task<'_>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let closed = task.output.join("closed");
+        std::fs::create_dir_all(&closed)?;
+        std::os::unix::fs::symlink(task.output, task.output.join("link"))?;
+        for (place, mode) in [
+            (closed.join("program"), 0o6755),
+            (task.output.join("program"), 0o4711),
+            (task.output.join("plain"), 0o640),
+        ] {
+            std::fs::write(&place, "")?;
+            std::fs::set_permissions(place, Permissions::from_mode(mode))?;
+        }
+        std::fs::set_permissions(closed, Permissions::from_mode(0o2000))?;
+        Err("on purpose".into())
     }
 }
 
@@ -132,6 +155,7 @@ impl Fixture {
             builtins: BTreeMap::from([
                 ("hex0", Box::new(Hex0) as Box<dyn Builtin>),
                 ("hole", Box::new(Hole)),
+                ("set-id", Box::new(SetId)),
             ]),
             jobs: 2,
             cores: 1,
@@ -382,6 +406,21 @@ fn the_folder_of_a_failed_build_is_kept_when_asked_for() {
     assert!(kept.is_file());
     fixture.store.collect(&Default::default(), &AtomicBool::new(false)).unwrap();
     assert!(kept.is_file(), "no collector takes it");
+}
+
+#[test]
+fn of_a_failed_build_no_set_id_bit_is_kept_and_builds_are_closed_to_others() {
+    let mut fixture = Fixture::new();
+    let bad = fixture.add(derivation("bad", "builtin:set-id", &[]));
+    fixture.failed_builds = FailedBuilds::Keep;
+    fixture.realise(&bad).unwrap_err();
+    let kept = fixture.folder.path().join("sx/failed/bad-0/out");
+    let mode = |place: PathBuf| place.symlink_metadata().unwrap().permissions().mode() & 0o7777;
+    let modes = ["program", "plain", "closed", "closed/program", "link"].map(|name| mode(kept.join(name)));
+    assert_eq!(modes, [0o711, 0o640, 0o500, 0o755, 0o777]);
+    // Nobody else gets to what builds made, or to a socket that a builder listens at.
+    let store = fixture.store.folder();
+    assert_eq!(["builds", "failed"].map(|name| mode(store.join(name))), [0o700; 2]);
 }
 
 #[test]
