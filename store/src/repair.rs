@@ -24,9 +24,17 @@ use sx_derivation::StorePath;
 const ENDINGS: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 
 impl Store {
-    /// Does what [`recover`](Self::recover) does if the database in `folder` is damaged; `None` if it isn't.
+    /// Does what [`recover`](Self::recover) does if the database in `folder` is damaged; `None` if it isn't. Without the folder of
+    /// the objects no store can be opened: it is made, and [`verify`](Self::verify) tells what was in it.
     pub fn recover_if_damaged(folder: &Path) -> Result<Option<(usize, Option<PathBuf>)>, StoreError> {
-        let audit = Self::open_existing(folder).and_then(|store| Ok(store.database().audit()?));
+        let opened = match Self::open_existing(folder) {
+            Err(StoreError::NoObjects { .. }) => {
+                make_folders(folder)?;
+                Self::open_existing(folder)
+            }
+            opened => opened,
+        };
+        let audit = opened.and_then(|store| Ok(store.database().audit()?));
         let is_damaged = match audit {
             Ok(audit) => !audit.faults.is_empty(),
             Err(StoreError::Database(error)) if error.is_damage() => true,

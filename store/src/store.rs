@@ -102,6 +102,12 @@ pub enum StoreError {
         /// Where the link was to be.
         place: PathBuf,
     },
+    /// Somebody deleted the folder of the objects.
+    #[error("the store's folder `{folder}` is missing, and with it all objects")]
+    NoObjects {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// What needs the store for itself alone can't be done.
     #[error("the store `{folder}` is in use by another process")]
     InUse {
@@ -645,7 +651,10 @@ fn complete(folder: &Path) -> Result<(), StoreError> {
         }
         std::fs::set_permissions(&objects, std::fs::Permissions::from_mode(0o755))
     };
-    look().map_err(StoreError::io("open to readers", &objects))
+    look().map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => StoreError::NoObjects { folder: objects.clone() },
+        _ => StoreError::io("open to readers", &objects)(error),
+    })
 }
 
 fn not_a_store(folder: &Path, holds: PathBuf) -> StoreError {

@@ -145,6 +145,21 @@ fn an_object_that_is_gone_is_named_and_comes_back_from_a_copy() {
 }
 
 #[test]
+fn a_deleted_folder_of_objects_is_named_made_and_filled() {
+    let fixture = Fixture::new();
+    drop(fixture.store());
+    sx_store::object::remove(&fixture.place().join("store")).unwrap();
+    let opened = Store::open(&fixture.place());
+    assert!(matches!(opened, Err(StoreError::NoObjects { .. })), "{opened:?}");
+    assert!(Store::recover_if_damaged(&fixture.place()).unwrap().is_none());
+    let store = fixture.store();
+    let found = damage(&store, Depth::Metadata);
+    assert!(matches!(&found[..], [Damage::Missing(_), Damage::Missing(_)]), "{found:?}");
+    store.repair(&found, Some(&fixture.folder.path().join("copy"))).unwrap();
+    assert_eq!(damage(&store, Depth::Contents), []);
+}
+
+#[test]
 fn a_copy_that_is_damaged_itself_mends_nothing() {
     let fixture = Fixture::new();
     let store = fixture.store();
