@@ -13,7 +13,7 @@ use std::process::Command;
 const GREETING: &str = "Hello";
 
 pub fn tests() -> Vec<Test> {
-    let podman: &[&str] = if is_root() { &["podman", "runc"] } else { &["podman", "runc", "newuidmap"] };
+    let podman = for_podman();
     let test = |name, requires, run| Test { name, requires, run };
     vec![
         test(
@@ -93,26 +93,45 @@ fn runc_prints_the_greeting() -> Result<(), String> {
     greets(&output(run.arg(identifier).current_dir(folder.path()))?)
 }
 
-/// Loads the archive into a storage of its own and runs it without network, with more options.
+/// Loads the archive into a storage of its own and runs it, with more options.
 fn podman_prints(options: &[&str]) -> Result<(), String> {
-    let folder = scratch()?;
-    let storage = folder.path();
     let archive = exported_hello()?;
-    let outcome = (|| {
-        let loaded = output(podman(storage).args(["load", "--quiet", "--input"]).arg(&archive))?;
-        let image = loaded.rsplit(' ').next().ok_or("podman named no image")?;
+    in_storage(|storage| {
+        let image = load(storage, &archive)?;
         if !image.contains("/sx/hello:") {
             return Err(format!("podman calls the image `{image}`, expected `…/sx/hello:…`"));
         }
-        let mut run = podman(storage);
-        run.args(["run", "--rm", "--network=none"]).args(limits()?).args(options).arg(image);
-        greets(&output(&mut run)?)
-    })();
-    // Files of the image may belong to a user of podman's own namespace, who alone can remove them.
+        greets(&output(run(storage)?.args(options).arg(image))?)
+    })
+}
+
+/// The programs that podman's tests can't do without.
+pub fn for_podman() -> &'static [&'static str] {
+    if is_root() { &["podman", "runc"] } else { &["podman", "runc", "newuidmap"] }
+}
+
+/// Does something with a storage of podman's that goes away.
+pub fn in_storage(work: impl FnOnce(&Path) -> Result<(), String>) -> Result<(), String> {
+    let folder = scratch()?;
+    let outcome = work(folder.path());
+    // Files of an image may belong to a user of podman's own namespace, who alone can remove them.
     if !is_root() {
-        output(podman(storage).args(["unshare", "rm", "-rf", "storage"]).current_dir(storage))?;
+        output(podman(folder.path()).args(["unshare", "rm", "-rf", "storage"]).current_dir(folder.path()))?;
     }
     outcome
+}
+
+/// Loads an image's archive into a storage. Gives the image's name.
+pub fn load(storage: &Path, archive: &Path) -> Result<String, String> {
+    let loaded = output(podman(storage).args(["load", "--quiet", "--input"]).arg(archive))?;
+    loaded.rsplit(' ').next().map(str::to_owned).ok_or_else(|| "podman named no image".into())
+}
+
+/// `podman run` on what is in a storage, without network. Options, image and arguments are still to be named.
+pub fn run(storage: &Path) -> Result<Command, String> {
+    let mut command = podman(storage);
+    command.args(["run", "--rm", "--pull=never", "--network=none"]).args(limits()?);
+    Ok(command)
 }
 
 pub fn podman(storage: &Path) -> Command {

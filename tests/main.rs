@@ -12,6 +12,7 @@ mod check;
 mod command;
 mod containers;
 mod evaluation;
+mod go;
 mod graph;
 mod house;
 mod images;
@@ -35,8 +36,9 @@ fn main() -> std::process::ExitCode {
         check::tests(),
         command::tests(),
         containers::tests(),
-        graph::tests(),
         evaluation::tests(),
+        go::tests(),
+        graph::tests(),
         house::tests(),
         images::tests(),
         language::tests(),

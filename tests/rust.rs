@@ -2,11 +2,11 @@
 //!
 //! The seed alone is 95 MB to fetch and the standard library minutes to compile, so every run evaluates them only.
 
-use crate::containers::{is_root, limits, podman, same, scratch};
+use crate::containers::{for_podman, in_storage, is_root, load, run, same, scratch};
 use crate::harness::{Test, lasting_folder, output, repository, source_folder, sx};
 use crate::images::{PACKAGES, buildah};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 pub fn tests() -> Vec<Test> {
@@ -17,7 +17,7 @@ pub fn tests() -> Vec<Test> {
         test("rust::a_crate_that_a_lock_does_not_pin_is_refused", &[], git_is_refused),
     ];
     if std::env::var_os("SX_TESTS_WHOLE_CLIMB").is_some() {
-        let podman: &[&str] = if is_root() { &["podman", "runc"] } else { &["podman", "runc", "newuidmap"] };
+        let podman = for_podman();
         let both: &[&str] = if is_root() {
             &["buildah", "podman", "runc"]
         } else {
@@ -105,10 +105,9 @@ fn hello_in_podman() -> Result<(), String> {
     let archive = folder.path().join("hello.tar");
     output(sx(["export", "pkgs.rust-hello", "-o"]).arg(&archive).current_dir(repository()))?;
     in_storage(|storage| {
-        output(podman(storage).args(["load", "--quiet", "--input"]).arg(&archive))?;
-        let mut run = podman(storage);
-        run.args(["run", "--rm", "--pull=never", "--network=none", "--read-only", "--cap-drop=all"]);
-        run.args(limits()?).args(["sx/rust-hello:1.0", "Ada"]);
+        load(storage, &archive)?;
+        let mut run = run(storage)?;
+        run.args(["--read-only", "--cap-drop=all", "sx/rust-hello:1.0", "Ada"]);
         same(&output(&mut run)?, "Hello, Ada!", "the greeting")
     })
 }
@@ -133,11 +132,9 @@ ENTRYPOINT ["/hello"]
     );
     fs::write(context.join("Containerfile"), text).map_err(|error| error.to_string())?;
     in_storage(|storage| {
-        output(podman(storage).args(["load", "--quiet", "--input"]).arg(place("rust.tar")))?;
+        load(storage, &place("rust.tar"))?;
         output(buildah(storage).args(["--timestamp=0", "--tag=test/hello"]).arg(&context))?;
-        let mut run = podman(storage);
-        run.args(["run", "--rm", "--pull=never", "--network=none"]).args(limits()?);
-        same(&output(run.args(["localhost/test/hello", "Ada"]))?, "Hello, Ada!", "the greeting")
+        same(&output(run(storage)?.args(["localhost/test/hello", "Ada"]))?, "Hello, Ada!", "the greeting")
     })
 }
 
@@ -149,11 +146,11 @@ fn sx_in_podman() -> Result<(), String> {
     let here = realise("pkgs.hello")?;
     let version = output(&mut evaluated(&["--raw"], "pkgs.sx.version"))?;
     in_storage(|storage| {
-        output(podman(storage).args(["load", "--quiet", "--input"]).arg(&archive))?;
-        let mut run = podman(storage);
-        run.args(["run", "--rm", "--pull=never", "--network=none", "--read-only", "--tmpfs=/tmp"]);
+        load(storage, &archive)?;
+        let mut run = run(storage)?;
+        run.args(["--read-only", "--tmpfs=/tmp"]);
         // A sandbox in the container: namespaces, and a /proc that nothing hides.
-        run.args(["--security-opt=seccomp=unconfined", "--security-opt=unmask=ALL"]).args(limits()?);
+        run.args(["--security-opt=seccomp=unconfined", "--security-opt=unmask=ALL"]);
         run.arg("--volume").arg(format!("{}:/sources:ro", source_folder()?.display()));
         run.arg(format!("sx/sx:{version}")).args(["--store=/tmp/store", "realise", "--quiet", "pkgs.hello"]);
         same(&output(run.arg("--source-folder=/sources"))?, &here, "pkgs.hello, realised in a container")
@@ -209,17 +206,6 @@ fn rebuilt() -> Result<(), String> {
 fn fixed_point() -> Result<(), String> {
     let by_itself = realise_expression(&format!("{REBUILT} second.rustc"))?;
     same(&realise_expression(&format!("{REBUILT} third.rustc"))?, &by_itself, "rustc by itself, again")
-}
-
-/// Does something with a storage of podman's that goes away.
-fn in_storage(work: impl FnOnce(&Path) -> Result<(), String>) -> Result<(), String> {
-    let folder = scratch()?;
-    let outcome = work(folder.path());
-    // Files of an image may belong to a user of podman's own namespace, who alone can remove them.
-    if !is_root() {
-        output(podman(folder.path()).args(["unshare", "rm", "-rf", "storage"]).current_dir(folder.path()))?;
-    }
-    outcome
 }
 
 /// They run in the sandbox before the output is taken, which must be the same as without them.
