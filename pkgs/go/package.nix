@@ -67,15 +67,38 @@ let
 
   version = "1.24.9";
   src = source version "1.24" "sha256-xy+BulT+AO/n8+dJnUAJeSRogbE7d16am7hVQcEb5pU=";
+
+  go = hop {
+    inherit version;
+    source = src;
+    go = "${go-1-23}/go";
+    patches = [ ./1.24/1-no-race-detector.patch ];
+  };
+
+  test =
+    name: script:
+    step {
+      name = "go-test-${name}";
+      source = src;
+      inherit script;
+      tools = [
+        go
+        bootstrap.bash
+        bootstrap.grep
+        bootstrap.sed
+        bootstrap.busybox
+      ];
+      variables.package = go;
+    };
 in
-hop {
-  inherit version;
-  source = src;
-  go = "${go-1-23}/go";
-}
+go
 // {
   pname = "go";
   inherit version src go-1-19 go-1-23;
+
+  tests = builtins.mapAttrs test {
+    fromSourceAlone = ./tests/from-source-alone.sh;
+  };
 
   meta = {
     description = "Go: compiler, linker, tools and library";
