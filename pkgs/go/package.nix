@@ -1,6 +1,8 @@
 # Go, from source alone: GCC's Go (which is 1.18, without generics) builds 1.19, that 1.23 and that the one here.
 #
 # Debian's archive has no 1.20 to 1.22, so 1.23, which asks for 1.20.6, learns to be built by 1.19: 1.23/ has the patches. It is a hop less, too.
+#
+# Parts in C are left out unless CGO_ENABLED=1 is said, even where a gcc is in PATH: buildGoPackage says it for `cgo = true`.
 { bootstrap, fetchSource }:
 let
   step = import ../../bootstrap/step.nix { shell = "${bootstrap.bash}/bin/bash"; };
@@ -99,6 +101,8 @@ go
   tests = builtins.mapAttrs test {
     fromSourceAlone = ./tests/from-source-alone.sh;
   };
+
+  image.entrypoint = [ "${go}/bin/go" ];
 
   meta = {
     description = "Go: compiler, linker, tools and library";
