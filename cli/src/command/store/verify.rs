@@ -38,6 +38,8 @@ struct Report {
     objects: usize,
     size_bytes: u64,
     damage: Vec<String>,
+    /// Files with an object's name and no row, which are no damage.
+    unregistered: Vec<String>,
     /// What is wrong still.
     left: Vec<String>,
 }
@@ -75,10 +77,18 @@ pub fn run(general: &General, arguments: &Arguments) -> Result<(), Failure> {
             objects: found.objects,
             size_bytes: found.size_bytes,
             damage: lines(&found.damage),
+            unregistered: found.unregistered.iter().map(|place| place.display().to_string()).collect(),
             left: lines(&left),
         })?;
     } else if !found.damage.is_empty() {
         session.print(&lines(&found.damage).join("\n"))?;
+    }
+    if let Some(first) = found.unregistered.first() {
+        session.progress().tell(&format!(
+            "sx: {} files have an object's name and are none, such as `{}`: `sx gc` deletes those that nobody makes now",
+            found.unregistered.len(),
+            first.display(),
+        ));
     }
     session.progress().tell(&format!(
         "sx: looked at {} objects of {}: {} faults, {} left",
