@@ -100,6 +100,7 @@ go
 
   tests = builtins.mapAttrs test {
     fromSourceAlone = ./tests/from-source-alone.sh;
+    std = ./tests/std.sh;
   };
 
   image.entrypoint = [ "${go}/bin/go" ];
