@@ -23,11 +23,7 @@ let
     ];
     proc = [
       "/proc/cmdline"
-      "/proc/diskstats"
-      "/proc/kallsyms"
-      "/proc/keys"
       "/proc/modules"
-      "/proc/partitions"
       "/proc/sys/kernel/random/boot_id"
       "/proc/cpuinfo"
       "/proc/meminfo"
