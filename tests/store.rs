@@ -357,7 +357,7 @@ fn a_full_disk_damages_nothing() -> Result<(), String> {
         r#"sx=$1; export SX_STORE=$2; {LARGE_TEXT}
         # Full at other steps: while the database is made, while files are written, while rows are.
         for size in 60k 200k 500k 700k 900k 1100k 1500k 1501k 1502k 1503k; do
-            mount -t tmpfs -o size=$size none "$2"
+            mount -t tmpfs -o mode=755,size=$size none "$2"
             n=0
             while kept=$(large "text-$n" 2>/dev/null); do
                 if [ $n = 0 ]; then first=$kept; ln -s "$kept" "$2/roots/first"; fi
@@ -392,7 +392,7 @@ fn with_mounts(script: &str) -> Result<String, String> {
 fn a_quota_that_is_used_up_damages_nothing() -> Result<(), String> {
     let script = format!(
         r#"sx=$1; {LARGE_TEXT}
-        mount -t tmpfs -o size=400m none "$2"; cd "$2"
+        mount -t tmpfs -o mode=755,size=400m none "$2"; cd "$2"
         mkdir disk; truncate -s 300M d.img; mkfs.btrfs -q d.img >/dev/null; mount -o loop d.img disk
         btrfs quota enable disk; btrfs subvolume create disk/sub >/dev/null; btrfs qgroup limit 3M disk/sub
         export SX_STORE=$2/disk/sub/sx
@@ -415,7 +415,7 @@ fn a_quota_that_is_used_up_damages_nothing() -> Result<(), String> {
 fn a_disk_that_fails_loses_nothing_acknowledged() -> Result<(), String> {
     let script = format!(
         r#"sx=$1; {LARGE_TEXT}
-        mount -t tmpfs none "$2"; cd "$2"
+        mount -t tmpfs -o mode=755 none "$2"; cd "$2"
         mkdir back disk; mount -t tmpfs -o size=6m none back; touch acknowledged
         truncate -s 64M back/d.img; mkfs.ext4 -q -F back/d.img; mount -o loop back/d.img disk
         export SX_STORE=$2/disk/sx
@@ -506,7 +506,7 @@ fn what_may_not_be_written_can_be_read() -> Result<(), String> {
 fn a_read_only_disk_is_told() -> Result<(), String> {
     let script = format!(
         r#"sx=$1; export SX_STORE=$2; {LARGE_TEXT}
-        mount -t tmpfs none "$2"
+        mount -t tmpfs -o mode=755 none "$2"
         one=$(large one)
         mount -o remount,bind,ro "$2"
         "$sx" store verify --contents -q; [ "$("$sx" path-info "$one" | wc -l)" = 1 ]
@@ -530,7 +530,7 @@ fn a_read_only_disk_is_told() -> Result<(), String> {
 fn what_was_acknowledged_outlives_a_power_cut() -> Result<(), String> {
     let script = r#"
         sx=$1; cd "$2"; export XDG_CONFIG_HOME=$2
-        mount -t tmpfs -o size=1500m none "$2"; cd "$2"
+        mount -t tmpfs -o mode=755,size=1500m none "$2"; cd "$2"
         mkdir outer inner check; touch acknowledged careless
         truncate -s 1G o.img; mkfs.btrfs -q o.img >/dev/null; mount -o loop o.img outer
         truncate -s 128M outer/i.img; mkfs.ext4 -q -F outer/i.img; mount -o loop outer/i.img inner

@@ -190,7 +190,7 @@ impl Damage {
 /// What beside the folders is the store's own, with all that its mode may have. Of the whole only that nobody else may write to it:
 /// who made it for sx gave it a mode of his own.
 const FILES: [(&str, u32); 7] = [
-    ("", 0o7775),
+    ("", 0o775),
     ("failed", 0o700),
     ("database", 0o664),
     ("database-wal", 0o664),
@@ -288,8 +288,7 @@ impl Store {
                 }
                 found => found.map_err(StoreError::io("look at", &place))?,
             };
-            // A folder takes the bit of its group from the one that it was made in.
-            let mode = found.mode() & 0o1777;
+            let mode = found.mode() & 0o777;
             if mode & !most != 0 {
                 damage.push(Damage::PlaceMode { place: place.clone(), mode, most });
             }

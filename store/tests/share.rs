@@ -155,5 +155,6 @@ fn without_the_folder_of_links_all_else_works() {
     let one = fixture.add("one", &[("a", "text", false)]);
     assert_eq!(std::fs::read(fixture.file(&one, "a")).unwrap(), b"text");
     fixture.store.collect(&Collection::default(), &GOES_ON).unwrap();
-    assert_eq!(fixture.damage(), []);
+    let found = fixture.damage();
+    assert!(matches!(&found[..], [Damage::NoPlace(place)] if place.ends_with("links")), "{found:?}");
 }
