@@ -4,13 +4,16 @@
 //! when its files are durable, so the database never names what isn't there; files without a row are garbage.
 
 use crate::explain::{self, Earlier};
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
+use crate::lock::Pause;
+use rusqlite::{
+    Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params,
+};
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use sx_derivation::{Derivation, Digest, StorePath};
 
 /// The layout of the tables. A store with a higher number is from a newer sx.
@@ -202,7 +205,7 @@ impl Database {
         }
         let failed = |source| DatabaseError::Sqlite { path: path.into(), source };
         let mut connection = Connection::open(path).map_err(failed)?;
-        prepare(&mut connection).map_err(failed)?;
+        when_free(|| prepare(&mut connection)).map_err(failed)?;
         Ok(Self::new(path, connection))
     }
 
@@ -221,7 +224,7 @@ impl Database {
         if Header::checked(path, &connection)?.is_none() {
             return Ok(None);
         }
-        prepare(&mut connection).map_err(failed)?;
+        when_free(|| prepare(&mut connection)).map_err(failed)?;
         Ok(Some(Self::new(path, connection)))
     }
 
@@ -599,7 +602,7 @@ impl Header {
     fn checked(path: &Path, connection: &Connection) -> Result<Option<Self>, DatabaseError> {
         let failed = |source| DatabaseError::Sqlite { path: path.into(), source };
         connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
-        let header = Self::read(connection).map_err(failed)?;
+        let header = when_free(|| Self::read(connection)).map_err(failed)?;
         if header.tables == 0 && header.version == 0 {
             return Ok(None);
         }
@@ -619,6 +622,23 @@ impl Header {
             APPLICATION | 0 if self.own_tables == 4 => None,
             APPLICATION | 0 => Some("lacks tables of a store"),
             _ => Some("is another program's"),
+        }
+    }
+}
+
+/// Does `work` as soon as nobody has the database locked. While one becomes a database with a log (WAL), SQLite waits for nobody, whatever
+/// timeout it was given: of two that make a store at once, one would fail.
+fn when_free<T>(mut work: impl FnMut() -> Rows<T>) -> Rows<T> {
+    let (begin, mut pause) = (Instant::now(), Pause::default());
+    loop {
+        match work() {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && begin.elapsed() < BUSY_TIMEOUT =>
+            {
+                pause.sleep();
+            }
+            done => return done,
         }
     }
 }

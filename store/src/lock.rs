@@ -118,7 +118,7 @@ pub(crate) fn try_flock(file: &File, operation: FlockOperation) -> std::io::Resu
 }
 
 /// Sleeps longer each time, since most locks are held for moments and some for hours.
-struct Pause(Duration);
+pub(crate) struct Pause(Duration);
 
 impl Default for Pause {
     fn default() -> Self {
@@ -127,7 +127,7 @@ impl Default for Pause {
 }
 
 impl Pause {
-    fn sleep(&mut self) {
+    pub(crate) fn sleep(&mut self) {
         std::thread::sleep(self.0);
         self.0 = (self.0 * 2).min(LONGEST_PAUSE);
     }

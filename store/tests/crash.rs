@@ -244,7 +244,7 @@ fn with_realiser<T>(
 fn spawn(folder: &Path, start: u64, at: Option<(usize, usize)>) -> Victim {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["the_killed", "--exact", "--nocapture", "--test-threads=1"]);
-    command.env(FOLDER, folder).env(START, start.to_string()).stdout(Stdio::piped()).stderr(Stdio::null());
+    command.env(FOLDER, folder).env(START, start.to_string()).stdout(Stdio::piped()).stderr(Stdio::inherit());
     if let Some((work, step)) = at {
         command.env(WORK, work.to_string()).env(STEP, step.to_string());
     }
