@@ -52,7 +52,7 @@ const PATIENCE: Duration = Duration::from_millis(200);
 impl Session {
     /// Reads the configuration, opens the store, which is made if it isn't there and has to be writable, and listens for Ctrl-C.
     pub fn new(general: &General) -> Result<Self, Failure> {
-        let session = Self::with(general, Store::open)?;
+        let session = Self::with(general, |folder, _| Store::open(folder))?;
         session.store.require_writing()?;
         Ok(session)
     }
@@ -60,9 +60,12 @@ impl Session {
     /// The same for what makes no objects: a store that somebody named has to be there, or a wrong name would be taken for an
     /// empty store. The usual one, which nobody has to name, is made. One that can't be written is read.
     pub fn of_what_is_there(general: &General) -> Result<Self, Failure> {
-        let configuration = Configuration::read(&Environment::read())?;
-        let is_named = configuration.names_store(general.store.as_deref());
-        Self::with(general, if is_named { Store::open_existing } else { Store::open })
+        Self::with(
+            general,
+            |folder, is_named| {
+                if is_named { Store::open_existing(folder) } else { Store::open(folder) }
+            },
+        )
     }
 
     /// Whichever of them these need: what leads to objects is only read.
@@ -72,13 +75,16 @@ impl Session {
         if are_objects { Self::of_what_is_there(general) } else { Self::new(general) }
     }
 
+    /// `open` is given the store's folder, and whether somebody named it.
     fn with(
         general: &General,
-        open: impl FnOnce(&Path) -> Result<Store, StoreError>,
+        open: impl FnOnce(&Path, bool) -> Result<Store, StoreError>,
     ) -> Result<Self, Failure> {
         let environment = Environment::read();
         let configuration = Configuration::read(&environment)?;
-        let store = open(&Self::store_folder(general)?)?;
+        let named = general.store.as_deref();
+        let folder = configuration.store_folder(named, &environment)?;
+        let store = open(&folder, configuration.names_store(named))?;
         let progress = Progress::new(general.verbosity(), environment.text("TERM").as_deref());
         let (cancelled, evaluations) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let (flag, current) = (Arc::clone(&cancelled), Arc::clone(&evaluations));

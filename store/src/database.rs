@@ -205,7 +205,8 @@ impl Database {
         }
         let failed = |source| DatabaseError::Sqlite { path: path.into(), source };
         let mut connection = Connection::open(path).map_err(failed)?;
-        when_free(|| prepare(&mut connection)).map_err(failed)?;
+        connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+        when_free(|| prepare(&mut connection, None)).map_err(failed)?;
         Ok(Self::new(path, connection))
     }
 
@@ -221,10 +222,8 @@ impl Database {
         let failed = |source| DatabaseError::Sqlite { path: path.into(), source };
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
-        if Header::checked(path, &connection)?.is_none() {
-            return Ok(None);
-        }
-        when_free(|| prepare(&mut connection)).map_err(failed)?;
+        let Some(header) = Header::checked(path, &connection)? else { return Ok(None) };
+        when_free(|| prepare(&mut connection, Some(&header))).map_err(failed)?;
         Ok(Some(Self::new(path, connection)))
     }
 
@@ -643,12 +642,10 @@ fn when_free<T>(mut work: impl FnMut() -> Rows<T>) -> Rows<T> {
     }
 }
 
-/// Sets the connection up, makes the tables if there are none, and adds what later versions have.
-fn prepare(connection: &mut Connection) -> Rows<()> {
-    connection.busy_timeout(BUSY_TIMEOUT)?;
+/// Sets the connection up, makes the tables if there are none, and adds what later versions have. `found` is what the file said.
+fn prepare(connection: &mut Connection, found: Option<&Header>) -> Rows<()> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    let found = Header::read(connection)?;
-    if found.version < SCHEMA_VERSION || found.application != APPLICATION {
+    if found.is_none_or(|found| found.version < SCHEMA_VERSION || found.application != APPLICATION) {
         connection.pragma_update(None, "journal_mode", "wal")?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let sql = "select user_version from pragma_user_version";
