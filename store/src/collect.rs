@@ -2,14 +2,14 @@
 //!
 //! Garbage is: objects that no root reaches; files of the store's folder without a row that nobody makes; what dead
 //! processes left in `builds`, `locks`, `downloads`, `processes`; logs of derivations that the store doesn't know and
-//! nobody builds, such as of builds that failed, when they are old enough; layers of images whose first object isn't needed; files
-//! that no object shares any more; links to results that aren't there any more.
+//! nobody builds, such as of builds that failed, when they are old enough; layers of images whose first object isn't
+//! needed; files that no object shares any more; links to results that aren't there any more.
 //!
 //! An object goes after all that refer to it, so that whatever stays has its references. Among those that may go, the
 //! one that came in first goes first.
 
 use crate::database::ObjectGraph;
-use crate::lock::{Gate, Lock, try_flock};
+use crate::lock::{Lock, try_flock};
 use crate::object;
 use crate::record;
 use crate::root::{Held, Links, Root, entries};
@@ -73,13 +73,10 @@ impl Collected {
 impl Store {
     /// Collects garbage. Waits while others look at what they need, until `cancelled` is set.
     pub fn collect(&self, what: &Collection, cancelled: &AtomicBool) -> Result<Collected, StoreError> {
-        let place = self.folder().join("gate");
         if what.mode == Mode::Delete {
-            // The name of this process, by which others know its files, can't be had from inside.
-            self.holder().new_name()?;
+            self.require_writing()?;
         }
-        let gate = Gate::enter_alone(&place, cancelled).map_err(StoreError::io("lock", &place))?;
-        let gate = gate.ok_or(StoreError::Interrupted)?;
+        let gate = self.holder().enter_alone(cancelled)?;
         let held = Held::read(self.folder())?;
         let links = Links::read(self.folder(), &held)?;
         let graph = self.database().graph()?;

@@ -68,7 +68,7 @@ impl Drop for Lock {
 /// Held by any number that only read what a collector changes, or by one collector. See [`crate::root`].
 #[derive(Debug)]
 pub struct Gate {
-    /// None where nobody can make it, so that nobody else can be inside either.
+    /// `None` where nobody can make it, so that nobody else can be inside either.
     _file: Option<File>,
 }
 
@@ -94,7 +94,7 @@ impl Gate {
     }
 }
 
-/// Opens the gate's file, where it can't be written as it is.
+/// Opens the gate's file and makes it; where nothing can be written, as it is. `None` if it isn't there then.
 fn open_gate(path: &Path) -> std::io::Result<Option<File>> {
     use std::io::ErrorKind::{NotFound, PermissionDenied, ReadOnlyFilesystem};
     match File::options().create(true).truncate(false).write(true).open(path) {

@@ -6,9 +6,8 @@
 //! ```
 //!
 //! Objects prove themselves, what was realised to them doesn't: so each line has a digest, and what isn't a line with the
-//! right one, half written or damaged, is nothing. They are durable before the database says the same. The last line of a derivation's output
-//! counts. A collector writes the file anew from the database when
-//! more than half of it is of the past.
+//! right one, half written or damaged, is nothing. They are durable before the database says the same. The last line of a
+//! derivation's output counts. A collector writes the file anew from the database when more than half of it is of the past.
 
 use crate::database::{Database, DatabaseError, read_path};
 use crate::store::{Store, StoreError};

@@ -4,7 +4,6 @@ use crate::build;
 use crate::database::{Database, Object, Said};
 use crate::folder::make_folders;
 use crate::inspect::{make_canonical, remove_attribute, set_owner};
-use crate::lock::Gate;
 use crate::object::{self, join};
 use crate::realise::{Event, Failure, Realiser};
 use crate::record::{self, Realisation};
@@ -150,18 +149,10 @@ impl Store {
             }
         }
         if is_record_wrong {
-            self.rewrite_record()?;
+            let _alone = self.holder().enter_alone(&AtomicBool::new(false))?;
+            record::rewrite(self)?;
         }
         Ok(())
-    }
-
-    fn rewrite_record(&self) -> Result<(), StoreError> {
-        let place = self.folder().join("gate");
-        // The name of this process, which the new file has for a moment, can't be had from inside.
-        self.holder().new_name()?;
-        let gate = Gate::enter_alone(&place, &AtomicBool::new(false));
-        let _alone = gate.map_err(StoreError::io("lock", &place))?;
-        record::rewrite(self)
     }
 
     /// Makes rows from files, where these prove their paths. What they refer to is looked for among `known`.

@@ -35,7 +35,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use sx_derivation::{Digest, StorePath};
 
@@ -100,6 +100,17 @@ impl Holder {
     pub(crate) fn enter(&self) -> Result<Inside<'_>, StoreError> {
         let gate = self.folder.join("gate");
         Ok(Inside { holder: self, _gate: Gate::enter(&gate).map_err(StoreError::io("lock", &gate))? })
+    }
+
+    /// Enters the gate when nobody else is inside. Waits until `cancelled` is set.
+    pub(crate) fn enter_alone(&self, cancelled: &AtomicBool) -> Result<Gate, StoreError> {
+        if self.refusal.is_none() {
+            // The name of this process, by which others know its files, can't be had from inside.
+            self.new_name()?;
+        }
+        let gate = self.folder.join("gate");
+        let entered = Gate::enter_alone(&gate, cancelled).map_err(StoreError::io("lock", &gate))?;
+        entered.ok_or(StoreError::Interrupted)
     }
 
     /// A name that begins with the process's own, used by no other call.

@@ -189,7 +189,7 @@ impl Damage {
 
 /// What beside the folders is the store's own, with all that its mode may have. Of the whole only that nobody else may write to it:
 /// who made it for sx gave it a mode of his own.
-const FILES: [(&str, u32); 7] = [
+const OTHERS: [(&str, u32); 7] = [
     ("", 0o775),
     ("failed", 0o700),
     ("database", 0o664),
@@ -277,13 +277,13 @@ impl Store {
     /// What is wrong with the store's own folders and files, whatever they hold.
     fn of_places(&self, owner: u32) -> Result<Vec<Damage>, StoreError> {
         let mut damage = Vec::new();
-        for (name, most) in FOLDERS.into_iter().chain(FILES) {
+        let folders = FOLDERS.map(|(name, most)| (name, most, true));
+        let others = OTHERS.map(|(name, most)| (name, most, false));
+        for (name, most, is_needed) in folders.into_iter().chain(others) {
             let place = if name.is_empty() { self.folder().into() } else { self.folder().join(name) };
             let found = match std::fs::metadata(&place) {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                    if FOLDERS.contains(&(name, most)) {
-                        damage.push(Damage::NoPlace(place));
-                    }
+                    damage.extend(is_needed.then_some(Damage::NoPlace(place)));
                     continue;
                 }
                 found => found.map_err(StoreError::io("look at", &place))?,

@@ -83,11 +83,8 @@ pub(super) fn filter() -> Vec<sock_filter> {
             jump(BPF_JEQ, number as u32, 0, 6),
             load(argument_low_half(flags)),
             jump(BPF_JSET, CREATES, 0, 3),
-            load(argument_low_half(mode)),
-            jump(BPF_JSET, SET_ID, 0, 1),
-            refuse(libc::EPERM),
-            PASS,
         ]);
+        code.extend(unless_set_id(mode));
     }
     for number in ABSENT_CALLS {
         code.extend([jump(BPF_JEQ, number as u32, 0, 1), refuse(libc::ENOSYS)]);
@@ -96,16 +93,16 @@ pub(super) fn filter() -> Vec<sock_filter> {
         code.extend([jump(BPF_JEQ, number as u32, 0, 1), refuse(libc::EOPNOTSUPP)]);
     }
     for (number, position) in MODE_CALLS {
-        code.extend([
-            jump(BPF_JEQ, number as u32, 0, 4),
-            load(argument_low_half(position)),
-            jump(BPF_JSET, SET_ID, 0, 1),
-            refuse(libc::EPERM),
-            PASS,
-        ]);
+        code.push(jump(BPF_JEQ, number as u32, 0, 4));
+        code.extend(unless_set_id(position));
     }
     code.push(PASS);
     code
+}
+
+/// Lets a call pass if its mode, the argument at `position`, has no set-id bit.
+fn unless_set_id(position: u32) -> [sock_filter; 4] {
+    [load(argument_low_half(position)), jump(BPF_JSET, SET_ID, 0, 1), refuse(libc::EPERM), PASS]
 }
 
 /// Lets a call pass.
