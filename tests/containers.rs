@@ -111,7 +111,7 @@ pub fn for_podman() -> &'static [&'static str] {
 }
 
 /// Does something with a storage of podman's that goes away.
-pub fn in_storage(work: impl FnOnce(&Path) -> Result<(), String>) -> Result<(), String> {
+pub fn in_storage<T>(work: impl FnOnce(&Path) -> Result<T, String>) -> Result<T, String> {
     let folder = scratch()?;
     let outcome = work(folder.path());
     // Files of an image may belong to a user of podman's own namespace, who alone can remove them.

@@ -1,6 +1,6 @@
 //! Images of every kind in the hands of other people's tools: merged roots, images of the language, each format.
 
-use crate::containers::{is_root, limits, podman, same, scratch, skopeo};
+use crate::containers::{in_storage, is_root, load, run, same, scratch, skopeo};
 use crate::harness::{Test, add_sources, output, repository, sx};
 use std::fs;
 use std::path::Path;
@@ -89,24 +89,16 @@ ENTRYPOINT ["/hello"]
 
 /// Loads archives into storage of its own, builds the Containerfile in `context` with buildah, and runs what it makes.
 fn built(folder: &tempfile::TempDir, archives: &[&str]) -> Result<String, String> {
-    let (storage, place) = (folder.path(), |name: &str| folder.path().join(name));
-    let outcome = (|| {
+    let place = |name: &str| folder.path().join(name);
+    in_storage(|storage| {
         for archive in archives {
-            output(podman(storage).args(["load", "--quiet", "--input"]).arg(place(archive)))?;
+            load(storage, &place(archive))?;
         }
         let mut build = buildah(storage);
         build.args(["--timestamp=0", "--tag=test/hello"]).arg(place("context"));
         output(&mut build)?;
-        let mut run = podman(storage);
-        run.args(["run", "--rm", "--pull=never", "--network=none"])
-            .args(limits()?)
-            .arg("localhost/test/hello");
-        output(&mut run)
-    })();
-    if !is_root() {
-        output(podman(storage).args(["unshare", "rm", "-rf", "storage"]).current_dir(storage))?;
-    }
-    outcome
+        output(run(storage)?.arg("localhost/test/hello"))
+    })
 }
 
 /// Builds from a Containerfile, with podman's storage and without asking a registry.

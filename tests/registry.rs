@@ -4,7 +4,7 @@ mod relay;
 mod token;
 mod transfer;
 
-use crate::containers::{is_root, limits, podman, same, scratch, skopeo};
+use crate::containers::{in_storage, is_root, podman, run, same, scratch, skopeo};
 use crate::harness::{Test, lasting_folder, output, sx};
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -265,21 +265,15 @@ fn shared() -> Result<(), String> {
 /// podman itself pulls and runs what was pushed.
 fn podman_pull() -> Result<(), String> {
     let folder = scratch()?;
-    let (registry, storage) = (registry(folder.path(), "")?, folder.path());
+    let registry = registry(folder.path(), "")?;
     let image = format!("{}/sx/hello:1", registry.name);
     let digest = pushed(&["pkgs.hello", "--to", &image])?;
-    let outcome = (|| {
+    in_storage(|storage| {
         output(podman(storage).args(["pull", "--quiet", "--tls-verify=false", &image]))?;
         let format = ["image", "inspect", "--format={{.Digest}}", &image];
         same(&output(podman(storage).args(format))?, &digest, "the digest that podman has")?;
-        let mut run = podman(storage);
-        run.args(["run", "--rm", "--network=none", "--pull=never"]).args(limits()?).arg(&image);
-        same(&output(&mut run)?, "Hello, world!", "the program")
-    })();
-    if !is_root() {
-        output(podman(storage).args(["unshare", "rm", "-rf", "storage"]).current_dir(storage))?;
-    }
-    outcome
+        same(&output(run(storage)?.arg(&image))?, "Hello, world!", "the program")
+    })
 }
 
 fn index() -> Result<(), String> {
