@@ -18,6 +18,7 @@ pub fn tests() -> Vec<Test> {
         ),
         test("command::a_dry_run_builds_nothing", &[], a_dry_run_builds_nothing),
         test("command::stdout_has_the_store_path_alone", &[], stdout_has_the_store_path_alone),
+        test("command::several_packages_are_realised_at_once", &[], several_packages_are_realised_at_once),
         test("command::wrong_usage_ends_with_2", &[], wrong_usage_ends_with_2),
         test("command::completions_are_made_for_shells", &[], completions_are_made_for_shells),
         test(
@@ -163,6 +164,33 @@ fn stdout_has_the_store_path_alone() -> Result<(), String> {
     assert!(Path::new(json["outputs"][0]["location"].as_str().unwrap_or_default()).is_file());
     let again = run(&mut sx(["realise", "pkgs.hello"]));
     assert_eq!(String::from_utf8_lossy(&again.stderr), "", "nothing is to be done, so nothing is said");
+    Ok(())
+}
+
+fn several_packages_are_realised_at_once() -> Result<(), String> {
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let link = folder.path().join("result");
+    let link = link.to_str().unwrap_or_default();
+    let names = ["pkgs.hello", "bootstrap.hex0"];
+    let paths = output(&mut sx(&[&["realise", "--out-link", link][..], &names].concat()))?;
+    let paths: Vec<&str> = paths.lines().collect();
+    assert_eq!(paths.len(), names.len(), "{paths:?}");
+    for (path, link) in paths.iter().zip([link.to_owned(), format!("{link}-2")]) {
+        let target = std::fs::read_link(&link).map_err(|error| format!("{link}: {error}"))?;
+        assert_eq!(target.file_name(), Path::new(path).file_name(), "{link}");
+    }
+    let json = output(&mut sx(&[&["realise", "--json"][..], &names].concat()))?;
+    let json: serde_json::Value = serde_json::from_str(&json).map_err(|error| error.to_string())?;
+    let of_json: Vec<&str> = json
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|report| report["outputs"][0]["path"].as_str())
+        .collect();
+    assert_eq!(of_json, paths);
+    let wrong = run(&mut sx(["realise", "pkgs.hello", "pkgs.no-such-thing"]));
+    let report = String::from_utf8_lossy(&wrong.stderr).into_owned();
+    assert!(!wrong.status.success() && report.contains("no-such-thing"), "{report}");
     Ok(())
 }
 

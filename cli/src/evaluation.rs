@@ -177,6 +177,23 @@ impl Session {
         Ok((package, derivations))
     }
 
+    /// Evaluates the target and more attributes of the same expression, each of which has to be a derivation.
+    pub fn each_package(
+        &self,
+        target: &Target,
+        more: &[String],
+    ) -> Result<(Vec<Package>, Derivations), Failure> {
+        let (package, mut derivations) = self.package(target)?;
+        let mut packages = vec![package];
+        for attribute in more {
+            let (package, made) =
+                self.package(&Target { attribute: Some(attribute.clone()), ..target.clone() })?;
+            packages.push(package);
+            derivations.extend(made);
+        }
+        Ok((packages, derivations))
+    }
+
     /// Evaluates the target and more attributes of the same expression: packages, or sets of packages, of which those
     /// directly in them are taken. Gives each with the path of its attribute, empty for the expression itself.
     pub fn packages(

@@ -7,14 +7,19 @@ use crate::session::Session;
 use crate::substitution::SubstitutionArguments;
 use clap::Args;
 use serde::Serialize;
+use std::ffi::{OsStr, OsString};
 use std::mem::ManuallyDrop;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use sx_derivation::StorePath;
 
-/// Make a package's outputs valid in the store, and print their store paths
+/// Make outputs of packages valid in the store, and print their store paths
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
     target: Target,
+    /// More packages
+    #[arg(value_name = "ATTRIBUTE", id = "more")]
+    more: Vec<String>,
     #[command(flatten)]
     building: Building,
     #[command(flatten)]
@@ -25,13 +30,13 @@ pub struct Arguments {
     /// Say of each derivation to build why: what changed since one of its name was realised here
     #[arg(long)]
     explain: bool,
-    /// Print JSON: the derivation, each output's store path, and where it lies on disk
+    /// Print JSON: the derivation, its output's store path, and where it lies on disk; a list of these for several packages
     #[arg(long)]
     json: bool,
-    /// Make a link to the output here, which keeps it from being collected
+    /// Make a link to the output here, which keeps it from being collected; LINK-2, LINK-3 … for more packages
     #[arg(long, short, value_name = "LINK")]
     out_link: Option<PathBuf>,
-    /// Make a link with this name in the store's folder `roots`, which keeps the output from being collected
+    /// Make a link with this name in the store's folder `roots`, which keeps the output from being collected; more as above
     #[arg(long, value_name = "NAME", value_parser = root_name)]
     root: Option<String>,
 }
@@ -39,7 +44,7 @@ pub struct Arguments {
 #[derive(Serialize)]
 struct Report {
     derivation: String,
-    outputs: Vec<OutputReport>,
+    outputs: [OutputReport; 1],
 }
 
 #[derive(Serialize)]
@@ -50,13 +55,13 @@ struct OutputReport {
 }
 
 pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
-    let (package, derivations) = session.package(&arguments.target)?;
+    let (packages, derivations) = session.each_package(&arguments.target, &arguments.more)?;
     // This process ends when they have been of use: to give the memory of thousands back takes a while.
     let derivations = ManuallyDrop::new(derivations);
+    let wanted: Vec<(StorePath, String)> = packages.iter().flat_map(Package::wanted).collect();
     if arguments.building.dry_run {
-        return plan(session, arguments, &package, &derivations);
+        return plan(session, arguments, &wanted, &derivations);
     }
-    let wanted = package.wanted();
     session.substitute(&arguments.substitution, &arguments.building, &derivations, &wanted)?;
     if arguments.explain {
         let builds = session.plan(&arguments.building, &derivations, &wanted)?.builds;
@@ -66,12 +71,14 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
         }
     }
     let paths = session.realise(&arguments.building, &derivations, &wanted)?;
-    if let (Some(link), [path]) = (&arguments.out_link, &paths[..]) {
-        let link = std::path::absolute(link).map_err(|error| Failure::io("find", link, &error))?;
-        session.store().add_result(&link, path)?;
-    }
-    if let (Some(name), [path]) = (&arguments.root, &paths[..]) {
-        session.store().add_root(name, path)?;
+    for (number, path) in paths.iter().enumerate() {
+        if let Some(link) = &arguments.out_link {
+            let link = std::path::absolute(link).map_err(|error| Failure::io("find", link, &error))?;
+            session.store().add_result(Path::new(&numbered(link.as_os_str(), number)), path)?;
+        }
+        if let Some(name) = &arguments.root {
+            session.store().add_root(&numbered(name.as_ref(), number).to_string_lossy(), path)?;
+        }
     }
     if arguments.check {
         super::check::check_realised(session, &arguments.building, &derivations, &wanted)?;
@@ -85,8 +92,27 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
         location: session.store().location(&path),
         path: path.to_string(),
     });
-    let report = Report { derivation: package.derivation.to_string(), outputs: outputs.collect() };
-    session.print_json(&report)
+    let reports = packages
+        .iter()
+        .zip(outputs)
+        .map(|(package, output)| Report { derivation: package.derivation.to_string(), outputs: [output] });
+    let mut reports: Vec<Report> = reports.collect();
+    match reports.pop() {
+        Some(only) if reports.is_empty() => session.print_json(&only),
+        last => {
+            reports.extend(last);
+            session.print_json(&reports)
+        }
+    }
+}
+
+/// The name itself for the first package, then NAME-2, NAME-3 and so on.
+fn numbered(name: &OsStr, index: usize) -> OsString {
+    let mut name = name.to_owned();
+    if index > 0 {
+        name.push(format!("-{}", index + 1));
+    }
+    name
 }
 
 /// Refuses what would lie elsewhere or among the store's own.
@@ -111,17 +137,17 @@ struct PlanReport {
 fn plan(
     session: &Session,
     arguments: &Arguments,
-    package: &Package,
+    wanted: &[(StorePath, String)],
     derivations: &crate::evaluation::Derivations,
 ) -> Result<(), Failure> {
     let Arguments { building, substitution, .. } = arguments;
-    let choice = session.choice(substitution, building, derivations, &package.wanted())?;
+    let choice = session.choice(substitution, building, derivations, wanted)?;
     let (builds, substitutes) = match choice {
         Some(choice) => {
             let paths = choice.take.iter().flat_map(|taken| taken.outputs.values());
             (choice.build, paths.map(ToString::to_string).collect())
         }
-        None => (session.plan(building, derivations, &package.wanted())?.builds, Vec::new()),
+        None => (session.plan(building, derivations, wanted)?.builds, Vec::new()),
     };
     let reasons = match arguments.explain {
         true => session.explain(building, derivations, &builds)?,
