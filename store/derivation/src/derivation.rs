@@ -210,17 +210,21 @@ fn tuple(text: &mut Vec<u8>, fields: &[&[u8]]) {
 }
 
 fn string(text: &mut Vec<u8>, value: &[u8]) {
+    let is_escaped = |byte: &u8| matches!(byte, b'"' | b'\\' | b'\n' | b'\r' | b'\t');
     text.push(b'"');
     let mut rest = value;
-    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | b'\n' | b'\r' | b'\t')) {
-        text.extend(&rest[..at]);
-        text.extend(match rest[at] {
-            b'\n' => *b"\\n",
-            b'\r' => *b"\\r",
-            b'\t' => *b"\\t",
-            byte => [b'\\', byte],
-        });
-        rest = &rest[at + 1..];
+    // Hardly any value has one of them. All bytes are looked at at once, which is far quicker than to look for the first.
+    if value.iter().fold(false, |is_found, byte| is_found | is_escaped(byte)) {
+        while let Some(at) = rest.iter().position(is_escaped) {
+            text.extend(&rest[..at]);
+            text.extend(match rest[at] {
+                b'\n' => *b"\\n",
+                b'\r' => *b"\\r",
+                b'\t' => *b"\\t",
+                byte => [b'\\', byte],
+            });
+            rest = &rest[at + 1..];
+        }
     }
     text.extend(rest);
     text.push(b'"');

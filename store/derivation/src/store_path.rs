@@ -15,6 +15,7 @@
 use crate::digest::{Digest, TEXT_LENGTH};
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::LazyLock;
 
 /// Where every object lies inside a sandbox and in images. Changing it changes every store path.
 pub const STORE_FOLDER: &str = "/sx/store";
@@ -148,7 +149,12 @@ pub fn output_name(derivation: &str, output: &str) -> String {
 /// arguments and environment until it is built. `/` and the digest of the output's name in context
 /// `sx own output v1`.
 pub fn own_output(output: &str) -> String {
-    format!("/{}", Digest::in_context("sx own output v1", output.as_bytes()))
+    /// Nearly every derivation mentions this one.
+    static OUT: LazyLock<String> = LazyLock::new(|| hashed("out"));
+    fn hashed(output: &str) -> String {
+        format!("/{}", Digest::in_context("sx own output v1", output.as_bytes()))
+    }
+    if output == "out" { OUT.clone() } else { hashed(output) }
 }
 
 /// Refuses what cannot be a store path's name.
