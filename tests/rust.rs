@@ -26,7 +26,7 @@ pub fn tests() -> Vec<Test> {
         tests.extend([
             test("rust::a_program_greets_from_an_image_of_one_file", podman, hello_in_podman),
             test("rust::a_containerfile_compiles_a_program_by_our_image", both, containerfile),
-            test("rust::ripgrep_passes_its_own_tests", &[], own_tests),
+            test("rust::ripgrep_and_fd_pass_their_own_tests", &[], own_tests),
             test("rust::packages_have_their_golden_store_paths", &[], golden),
             test("rust::packages_are_built_by_hand_in_a_shell", &[], built_by_hand),
             test("rust::sx_built_by_sx_realises_in_podman", podman, sx_in_podman),
@@ -210,12 +210,15 @@ fn fixed_point() -> Result<(), String> {
 
 /// They run in the sandbox before the output is taken, which must be the same as without them.
 fn own_tests() -> Result<(), String> {
-    let expression = format!(
-        "{PACKAGES} pkgs.callPackage ./pkgs/ripgrep/package.nix {{
-            buildRustPackage = arguments: pkgs.buildRustPackage (arguments // {{ check = true; }});
-        }}"
-    );
-    same(&realise_expression(&expression)?, &realise("pkgs.ripgrep")?, "ripgrep with its tests")
+    for package in ["ripgrep", "fd"] {
+        let expression = format!(
+            "{PACKAGES} pkgs.callPackage ./pkgs/{package}/package.nix {{
+                buildRustPackage = arguments: pkgs.buildRustPackage (arguments // {{ check = true; }});
+            }}"
+        );
+        same(&realise_expression(&expression)?, &realise(&format!("pkgs.{package}"))?, package)?;
+    }
+    Ok(())
 }
 
 fn golden() -> Result<(), String> {

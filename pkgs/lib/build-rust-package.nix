@@ -8,6 +8,7 @@
 #   check            whether the package's own tests are run, as `cargo test -- checkFlags`
 #   tools            packages whose programs the build scripts call: a C compiler where crates bring C
 #   variables        environment of the build
+#   allowedReferences  store paths that the programs may mention, default [ ]; null asks for nothing
 #   tests            attribute set of scripts; each becomes the derivation `tests.NAME`, run with the package in PATH
 #   image            what the exporter puts into the image's configuration beside the entrypoint, see `sx export --help`
 #   meta             description, homepage, license (SPDX), mainProgram, platforms
@@ -26,6 +27,7 @@
   checkFlags ? [ ],
   tools ? [ ],
   variables ? { },
+  allowedReferences ? [ ],
   tests ? { },
   image ? { },
   meta ? { },
@@ -72,6 +74,7 @@ let
       check = if check then "yes" else "";
       checkFlags = if check then concatStringsSep " " checkFlags else "";
     }
+    // (if allowedReferences == null then { } else { inherit allowedReferences; })
     // variables;
   };
 in
