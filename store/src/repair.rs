@@ -69,7 +69,7 @@ impl Store {
         let count = store.fill_database()?;
         store.database().gather()?;
         drop(store);
-        let aside = put_in_place(folder, &new)?;
+        let aside = put_in_place(folder, &new, |from, to| std::fs::rename(from, to))?;
         Ok((Self::open(folder)?, count, aside))
     }
 
@@ -287,26 +287,81 @@ fn with_ending(file: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-/// Puts a new database in place of the old one, which is moved aside. Gives where that is, if there was one. A crash on the way
-/// leaves a store without a database, which is told and mended as any that lost it.
-fn put_in_place(folder: &Path, new: &Path) -> Result<Option<PathBuf>, StoreError> {
+/// Puts a new database in place of the old one, which is moved aside. Gives where that is, if there was one. `rename` is
+/// [`std::fs::rename`]. A crash on the way leaves a store without a database, which is told and mended as any that lost it.
+fn put_in_place(
+    folder: &Path,
+    new: &Path,
+    mut rename: impl FnMut(&Path, &Path) -> std::io::Result<()>,
+) -> Result<Option<PathBuf>, StoreError> {
     let file = folder.join("database");
     let aside = (0..).map(|number| folder.join(format!("database.damaged-{number}")));
     let aside = aside.into_iter().find(|place| !place.exists()).expect("some number is free");
     let mut was_there = false;
-    // The file itself last: what lies beside it belongs to no other.
-    for ending in ENDINGS.into_iter().rev() {
+    // The file itself first: without the log beside it, it would be taken for a whole one that lacks what was written last.
+    for ending in ENDINGS {
         let from = with_ending(&file, ending);
-        match std::fs::rename(&from, with_ending(&aside, ending)) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => was_there = false,
+        match rename(&from, &with_ending(&aside, ending)) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             moved => {
                 moved.map_err(StoreError::io("move aside", &from))?;
-                was_there = true;
+                was_there |= ending.is_empty();
             }
         }
     }
-    std::fs::rename(new, &file).map_err(StoreError::io("move into place", &file))?;
+    rename(new, &file).map_err(StoreError::io("move into place", &file))?;
     let synced = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
     synced.map_err(StoreError::io("make durable", folder))?;
     Ok(was_there.then_some(aside))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::Depth;
+    use std::fs;
+
+    /// A store with a text that stands in the database's log alone, as one leaves it who is killed.
+    fn killed(folder: &Path) -> StorePath {
+        Store::open(folder).unwrap().add_text("first", b"first", BTreeSet::new()).unwrap();
+        let store = Store::open(folder).unwrap();
+        let text = store.add_text("text", b"text", BTreeSet::new()).unwrap();
+        let copies = ENDINGS.map(|ending| {
+            let file = with_ending(&folder.join("database"), ending);
+            (fs::read(&file).ok(), file)
+        });
+        drop(store);
+        for (bytes, file) in copies {
+            bytes.into_iter().for_each(|bytes| fs::write(&file, bytes).unwrap());
+        }
+        text
+    }
+
+    #[test]
+    fn a_recovery_that_ends_at_any_rename_is_done_again() {
+        for most in 0.. {
+            let place = tempfile::tempdir().unwrap();
+            let folder = place.path().join("sx");
+            let text = killed(&folder);
+            let (new, mut count) = (folder.join("database.new"), 0);
+            drop(Database::open(&new).unwrap());
+            let put = put_in_place(&folder, &new, |from, to| {
+                if count == most {
+                    return Err(std::io::ErrorKind::Interrupted.into());
+                }
+                count += 1;
+                fs::rename(from, to)
+            });
+            Store::recover_if_damaged(&folder).unwrap();
+            let store = Store::open_existing(&folder).unwrap();
+            let never = AtomicBool::new(false);
+            let verification = store.verify(Depth::Contents, 1, &never).unwrap();
+            assert_eq!(verification.damage, [], "after {most} renames");
+            // The new one is empty here, where a real recovery's has the text.
+            assert_eq!(store.database().is_valid(&text).unwrap(), put.is_err(), "after {most} renames");
+            if put.is_ok() {
+                break;
+            }
+        }
+    }
 }
