@@ -524,9 +524,9 @@ fn a_read_only_disk_is_told() -> Result<(), String> {
     Ok(())
 }
 
-/// Adds texts to a store on ext4, in a file on btrfs of which copies are made at moments of their own: what a copy holds is
-/// what a power cut would have left. Files that nobody flushes stand beside them: that these are lost shows that the copies
-/// can lose something.
+/// Adds texts to a store on ext4, and builds two outputs at a time in it. It lies in a file on btrfs of which copies are made at
+/// moments of their own: what a copy holds is what a power cut would have left. Files that nobody flushes stand beside them: that
+/// these are lost shows that the copies can lose something.
 fn what_was_acknowledged_outlives_a_power_cut() -> Result<(), String> {
     let script = r#"
         sx=$1; cd "$2"; export XDG_CONFIG_HOME=$2
@@ -535,12 +535,24 @@ fn what_was_acknowledged_outlives_a_power_cut() -> Result<(), String> {
         truncate -s 1G o.img; mkfs.btrfs -q o.img >/dev/null; mount -o loop o.img outer
         truncate -s 128M outer/i.img; mkfs.ext4 -q -F outer/i.img; mount -o loop outer/i.img inner
         export SX_STORE=$2/inner/sx
-        "$sx" eval --raw -E 'builtins.toFile "first" "first"' >/dev/null
+        "$sx" -q realise bootstrap.hex0 -o hex0 >/dev/null; cp hex0 builder
+        cat > built.nix <<'END'
+{ n }:
+let
+  built = name: byte: derivation {
+    name = "${name}-${n}";
+    system = "x86_64-linux";
+    builder = "${./builder}";
+    args = [ (builtins.toFile "digits" "${byte} ${builtins.hashString "sha256" n}") (placeholder "out") ];
+  };
+in { one = built "one" "01"; two = built "two" "02"; }
+END
         (
             n=0
             while [ ! -e stop ]; do
                 path=$("$sx" eval --raw -E "builtins.toFile \"text-$n\" \"text $n\"")
                 echo "$path" >> acknowledged
+                "$sx" -q realise -f built.nix one two --argstr n $n >> acknowledged
                 echo "text $n" > inner/careless-$n; echo $n >> careless
                 n=$((n + 1))
             done
