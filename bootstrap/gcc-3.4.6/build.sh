@@ -19,6 +19,8 @@ sed -i "s|^#!/bin/sh|#!$SHELL|" gcc/genmultilib
 sed -i 's|^#define MD_FALLBACK_FRAME_STATE_FOR|#define UNUSED_FALLBACK_FRAME_STATE_FOR|' gcc/config/i386/linux64.h
 # The C library is not glibc.
 sed -i 's|os_include_dir="os/gnu-linux"|os_include_dir="os/generic"|' libstdc++-v3/configure.host
+# A library that becomes part of another one is unpacked for that, and its members come in the folder's order, which is the file system's.
+sed -i 's/-print | \$NL2SP/-print | sort | $NL2SP/' ltmain.sh
 # Its tests are neither built nor run.
 sed -i '/^ *SUBDIRS *=/s| testsuite||' libstdc++-v3/Makefile.in libstdc++-v3/configure
 
