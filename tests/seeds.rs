@@ -31,7 +31,7 @@ fn seed_alone() -> Result<(), String> {
     let golden = fs::read_to_string(repository().join("pkgs/golden")).map_err(|error| error.to_string())?;
     let packages =
         golden.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split(' ').next());
-    let packages: Vec<&str> = packages.chain(["hello", "gcc", "go", "gron"]).collect();
+    let packages: Vec<&str> = packages.chain(["hello", "gcc", "go"]).collect();
     // One derivation that needs them all.
     let expression = format!(
         r#"{PACKAGES} derivation {{
