@@ -7,7 +7,6 @@ use crate::session::Session;
 use crate::substitution::SubstitutionArguments;
 use clap::Args;
 use serde::Serialize;
-use std::ffi::{OsStr, OsString};
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use sx_derivation::StorePath;
@@ -71,13 +70,17 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
         }
     }
     let paths = session.realise(&arguments.building, &derivations, &wanted)?;
-    for (number, path) in paths.iter().enumerate() {
-        if let Some(link) = &arguments.out_link {
-            let link = std::path::absolute(link).map_err(|error| Failure::io("find", link, &error))?;
-            session.store().add_result(Path::new(&numbered(link.as_os_str(), number)), path)?;
+    if let Some(link) = &arguments.out_link {
+        let link = std::path::absolute(link).map_err(|error| Failure::io("find", link, &error))?;
+        for (suffix, path) in suffixes().zip(&paths) {
+            let mut link = link.clone().into_os_string();
+            link.push(suffix);
+            session.store().add_result(Path::new(&link), path)?;
         }
-        if let Some(name) = &arguments.root {
-            session.store().add_root(&numbered(name.as_ref(), number).to_string_lossy(), path)?;
+    }
+    if let Some(name) = &arguments.root {
+        for (suffix, path) in suffixes().zip(&paths) {
+            session.store().add_root(&format!("{name}{suffix}"), path)?;
         }
     }
     if arguments.check {
@@ -96,23 +99,15 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
         .iter()
         .zip(outputs)
         .map(|(package, output)| Report { derivation: package.derivation.to_string(), outputs: [output] });
-    let mut reports: Vec<Report> = reports.collect();
-    match reports.pop() {
-        Some(only) if reports.is_empty() => session.print_json(&only),
-        last => {
-            reports.extend(last);
-            session.print_json(&reports)
-        }
+    match &reports.collect::<Vec<Report>>()[..] {
+        [only] => session.print_json(only),
+        several => session.print_json(&several),
     }
 }
 
-/// The name itself for the first package, then NAME-2, NAME-3 and so on.
-fn numbered(name: &OsStr, index: usize) -> OsString {
-    let mut name = name.to_owned();
-    if index > 0 {
-        name.push(format!("-{}", index + 1));
-    }
-    name
+/// What the first package's link has after its name, the second's and so on: nothing, `-2`, `-3`.
+fn suffixes() -> impl Iterator<Item = String> {
+    std::iter::once(String::new()).chain((2..).map(|number| format!("-{number}")))
 }
 
 /// Refuses what would lie elsewhere or among the store's own.
