@@ -216,7 +216,11 @@ fn own_tests() -> Result<(), String> {
                 buildRustPackage = arguments: pkgs.buildRustPackage (arguments // {{ check = true; }});
             }}"
         );
-        same(&realise_expression(&expression)?, &realise(&format!("pkgs.{package}"))?, package)?;
+        let tested = realise_expression(&expression)?;
+        // fd's tests ask for more of a crate that fd uses too, so its program is another one.
+        if package == "ripgrep" {
+            same(&tested, &realise("pkgs.ripgrep")?, package)?;
+        }
     }
     Ok(())
 }

@@ -5,7 +5,8 @@
 #   cargoLock        its Cargo.lock, as a path in the tree of expressions: crates are known before anything is fetched
 #   patches          unified diffs, applied with -p1
 #   cargoFlags       for `cargo build`, for example [ "--no-default-features" ]
-#   check            whether the package's own tests are run, as `cargo test -- checkFlags`
+#   check            whether the package's own tests are run, as `cargo test -- checkFlags`; what is installed are then the programs that
+#                    this left, which differ where the tests' crates ask for more of a crate that both use
 #   tools            packages whose programs the build scripts call: a C compiler where crates bring C
 #   variables        environment of the build
 #   allowedReferences  store paths that the programs may mention, default [ ]; null asks for nothing
