@@ -1,7 +1,7 @@
 //! What goes with an image: facts of its closure, of the derivations down to the seed, and of the packages' `meta`.
 
 use crate::command::Target;
-use crate::evaluation::{Derivations, Metas, collect_metas};
+use crate::evaluation::{Metas, collect_metas};
 use crate::failure::Failure;
 use crate::flake;
 use crate::image::{ImageRequest, RealisedImage};
@@ -9,7 +9,7 @@ use crate::session::Session;
 use bstr::ByteSlice;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-use sx_derivation::{Derivation, Output, StorePath};
+use sx_derivation::{Derivation, Derivations, Output, StorePath};
 use sx_export::Sha256Digest;
 use sx_export::bill::{Bill, Component, Material, MaterialKind, StorePathText, Wanted};
 use sx_store::StoreError;
@@ -103,7 +103,7 @@ struct Graph<'a> {
 impl Graph<'_> {
     fn derivation(&self, path: &StorePath) -> Result<Option<Derivation>, Failure> {
         if let Some(derivation) = self.derivations.get(path) {
-            return Ok(Some(derivation.clone()));
+            return Ok(Some(derivation));
         }
         Ok(self.session.store().database().derivation(path).map_err(StoreError::from)?)
     }

@@ -12,16 +12,13 @@ use std::io::{IsTerminal, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use sx_derivation::{Derivation, StorePath};
+use sx_derivation::{Derivations, StorePath};
 use sx_evaluator::context::Element;
 use sx_evaluator::{
     Colour, Depth, DerivationOutput, ErrorKind, EvaluationError, Evaluator, HostError, Options, Outcome,
     Trace, Value, evaluate,
 };
 use sx_export::bill::Meta;
-
-/// Derivations by their paths.
-pub type Derivations = BTreeMap<StorePath, Derivation>;
 
 /// A derivation as the user meant it.
 #[derive(Debug)]
@@ -406,7 +403,7 @@ fn package<'a>(
     };
     let image = evaluator.find_attribute(value, "image")?;
     let image = image.map(|image| collect_image(evaluator, image)).transpose()?;
-    let derivation_name = output.derivation.name().trim_end_matches(".drv").to_owned();
+    let derivation_name = output.derivation.plain_name().to_owned();
     let meta = evaluator.find_attribute(value, "meta")?;
     let main_program = match meta {
         Some(meta) => evaluator.find_attribute(meta, "mainProgram")?,

@@ -226,7 +226,7 @@ impl From<ExportError> for Failure {
 
 impl From<RealiseError> for Failure {
     fn from(error: RealiseError) -> Self {
-        let name = error.derivation.name().trim_end_matches(".drv").to_owned();
+        let name = error.derivation.plain_name().to_owned();
         let kind = match &*error.failure {
             realise::Failure::Interrupted | realise::Failure::Store(StoreError::Interrupted) => {
                 return Self::new(Kind::Interrupted, "interrupted");

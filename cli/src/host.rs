@@ -2,7 +2,7 @@
 
 use crate::progress::Progress;
 use bstr::{BStr, ByteSlice};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io::{ErrorKind, Read};
 use std::os::unix::ffi::OsStrExt;
@@ -10,7 +10,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use sx_derivation::store_path::STORE_FOLDER;
-use sx_derivation::{Derivation, Hash, StorePath};
+use sx_derivation::{Derivations, Hash, Instantiated, StorePath};
 use sx_evaluator::host::{FilterFailed, Method};
 use sx_evaluator::{AddPath, FileType, Host, HostError};
 use sx_store::{Store, object, pin};
@@ -33,7 +33,7 @@ pub struct TreeHost<'a> {
     /// No file with more bytes is read.
     most_bytes: u64,
     keeping: Keeping,
-    derivations: Mutex<BTreeMap<StorePath, Derivation>>,
+    derivations: Mutex<Derivations>,
 }
 
 impl<'a> TreeHost<'a> {
@@ -49,7 +49,7 @@ impl<'a> TreeHost<'a> {
     }
 
     /// What was instantiated.
-    pub fn into_derivations(self) -> BTreeMap<StorePath, Derivation> {
+    pub fn into_derivations(self) -> Derivations {
         self.derivations.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -178,12 +178,12 @@ impl Host for TreeHost<'_> {
         self.store.add_text(name, text, references.clone()).map_err(|error| HostError::Failed(error.into()))
     }
 
-    fn add_derivation(&self, derivation: Derivation, path: StorePath) -> Result<(), HostError> {
+    fn add_derivation(&self, derivation: Instantiated) -> Result<(), HostError> {
         if self.keeping == Keeping::Nothing {
             return Ok(());
         }
         let mut derivations = self.derivations.lock().unwrap_or_else(PoisonError::into_inner);
-        derivations.insert(path, derivation);
+        derivations.insert(derivation);
         Ok(())
     }
 

@@ -2,11 +2,11 @@
 
 use crate::bill;
 use crate::command::Target;
-use crate::evaluation::{Derivations, Image, Metas, Package, collect_image, collect_package};
+use crate::evaluation::{Image, Metas, Package, collect_image, collect_package};
 use crate::failure::{Failure, Kind, chain};
 use crate::session::Session;
 use std::collections::BTreeMap;
-use sx_derivation::StorePath;
+use sx_derivation::{Derivations, StorePath};
 use sx_export::spec::{ImageSpec, ImageType, Package as Contents};
 use sx_export::{ImageConfig, Object, Reference, SpecError};
 
@@ -168,7 +168,7 @@ impl ImageRequest {
     /// What the packages asked for say of themselves.
     pub fn metas(&self) -> Metas {
         let Parts::Packages(packages) = &self.parts else { return Metas::new() };
-        let name = |package: &Package| package.derivation.name().trim_end_matches(".drv").to_owned();
+        let name = |package: &Package| package.derivation.plain_name().to_owned();
         packages.iter().map(|package| (name(package), package.meta.clone())).collect()
     }
 

@@ -237,7 +237,7 @@ fn end(state: &mut State, derivation: &StorePath) -> Option<Duration> {
 }
 
 fn name(derivation: &StorePath) -> &str {
-    derivation.name().trim_end_matches(".drv")
+    derivation.plain_name()
 }
 
 fn style(template: &str) -> ProgressStyle {

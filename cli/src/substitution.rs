@@ -3,7 +3,6 @@
 use crate::command::Building;
 use crate::command::pull::unpack;
 use crate::configuration::Configuration;
-use crate::evaluation::Derivations;
 use crate::failure::{Failure, Kind, chain};
 use crate::registry::RegistryArguments;
 use crate::session::Session;
@@ -12,7 +11,7 @@ use crate::temporary::Temporary;
 use clap::Args;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use sx_derivation::StorePath;
+use sx_derivation::{Derivations, StorePath};
 use sx_export::read::Image;
 use sx_registry::Address;
 use sx_store::substitute::{Choice, Copies};

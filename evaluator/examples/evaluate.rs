@@ -9,7 +9,7 @@
 use bstr::{BStr, ByteSlice};
 use std::collections::BTreeSet;
 use std::process::ExitCode;
-use sx_derivation::{Derivation, Digest, StorePath};
+use sx_derivation::{Digest, Instantiated, StorePath};
 use sx_evaluator::{AddPath, Colour, Depth, EvaluationError, FileType, Host, HostError, Options, Trace};
 
 struct Folder;
@@ -59,7 +59,7 @@ impl Host for Folder {
         StorePath::new(Digest::of(text), name).map_err(|error| HostError::Failed(Box::new(error)))
     }
 
-    fn add_derivation(&self, _: Derivation, _: StorePath) -> Result<(), HostError> {
+    fn add_derivation(&self, _: Instantiated) -> Result<(), HostError> {
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use bstr::BStr;
 use std::collections::BTreeSet;
-use sx_derivation::{Derivation, Hash, StorePath};
+use sx_derivation::{Hash, Instantiated, StorePath};
 
 /// What an evaluation may ask of the world. Paths are absolute and in normal form; the host decides what lies there: a
 /// real folder, or what a binary carries. Questions about the same path must always have the same answer.
@@ -27,8 +27,8 @@ pub trait Host: Sync {
         references: &BTreeSet<StorePath>,
     ) -> Result<StorePath, HostError>;
 
-    /// Keeps a derivation; its path is [`Derivation::path`].
-    fn add_derivation(&self, derivation: Derivation, path: StorePath) -> Result<(), HostError>;
+    /// Keeps a derivation.
+    fn add_derivation(&self, derivation: Instantiated) -> Result<(), HostError>;
 
     /// Shows a message of `builtins.trace` to the user.
     fn trace(&self, message: &BStr);
@@ -63,7 +63,7 @@ impl Host for Nowhere {
         Err(HostError::Forbidden)
     }
 
-    fn add_derivation(&self, _: Derivation, _: StorePath) -> Result<(), HostError> {
+    fn add_derivation(&self, _: Instantiated) -> Result<(), HostError> {
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use bstr::BStr;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use sx_derivation::{Derivation, StorePath};
+use sx_derivation::{Instantiated, StorePath};
 use sx_evaluator::host::Nowhere;
 use sx_evaluator::{AddPath, ErrorKind, FileType, Host, HostError, Options};
 
@@ -109,8 +109,8 @@ impl Host for Stopping {
         Nowhere.add_text(name, text, references)
     }
 
-    fn add_derivation(&self, derivation: Derivation, path: StorePath) -> Result<(), HostError> {
-        Nowhere.add_derivation(derivation, path)
+    fn add_derivation(&self, derivation: Instantiated) -> Result<(), HostError> {
+        Nowhere.add_derivation(derivation)
     }
 
     fn trace(&self, _: &BStr) {

@@ -348,7 +348,7 @@ impl Database {
             connection.prepare_cached(sql)?.query_row([path.to_string()], |row| row.get(0)).optional()
         })?;
         let Some(text) = text else { return Ok(None) };
-        let name = path.name().strip_suffix(".drv").unwrap_or(path.name());
+        let name = path.plain_name();
         let damaged = || DatabaseError::Damaged { found: path.to_string(), expected: "derivation" };
         Derivation::decode(name, &text).map(Some).map_err(|_| damaged())
     }

@@ -128,9 +128,9 @@ pub struct Earlier {
 }
 
 impl Earlier {
-    pub(crate) fn new(path: &StorePath, derivation: &Derivation) -> Self {
-        let name = name_without_version(&derivation.name).to_owned();
-        Self { path: path.clone(), name, text: derivation.encode() }
+    pub(crate) fn new(path: &StorePath, text: &[u8]) -> Self {
+        let name = name_without_version(path.plain_name()).to_owned();
+        Self { path: path.clone(), name, text: text.to_owned() }
     }
 
     pub(crate) fn insert(&self, transaction: &Transaction<'_>) -> Result<(), rusqlite::Error> {
@@ -160,7 +160,7 @@ impl Database {
         // What can't be read any more explains nothing, and nothing else needs it.
         let read = |(path, text): (String, Vec<u8>)| {
             let path = StorePath::parse(&path).ok()?;
-            let derivation = Derivation::decode(path.name().trim_end_matches(".drv"), &text).ok()?;
+            let derivation = Derivation::decode(path.plain_name(), &text).ok()?;
             Some((path, derivation))
         };
         Ok(rows.into_iter().filter_map(read).collect())
@@ -209,7 +209,7 @@ fn changes(before: &Derivation, now: &Derivation) -> Vec<Change> {
     let by_name = |paths: &mut dyn Iterator<Item = &StorePath>| {
         let mut names: BTreeMap<String, BTreeSet<StorePath>> = BTreeMap::new();
         for path in paths {
-            let name = path.name().trim_end_matches(".drv").to_owned();
+            let name = path.plain_name().to_owned();
             names.entry(name).or_default().insert(path.clone());
         }
         names

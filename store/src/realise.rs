@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use sx_derivation::store_path::StorePathError;
-use sx_derivation::{Derivation, Hash, StorePath};
+use sx_derivation::{Derivation, Derivations, Hash, StorePath};
 
 /// How long what was made may wait for more, to be made durable with it. Nobody waits for it meanwhile but other processes
 /// that want the same, and few builds here.
@@ -33,7 +33,7 @@ pub struct Realiser<'a> {
     /// Where to.
     pub store: &'a Store,
     /// Derivations by their paths; those of the store come in addition.
-    pub derivations: &'a BTreeMap<StorePath, Derivation>,
+    pub derivations: &'a Derivations,
     /// What `builtin:` builders do, by name.
     pub builtins: BTreeMap<&'static str, Box<dyn Builtin + 'a>>,
     /// Most builds at a time, at least one.
@@ -416,7 +416,7 @@ impl Realiser<'_> {
 
     pub(crate) fn derivation(&self, path: &StorePath) -> Result<Derivation, Failure> {
         if let Some(derivation) = self.derivations.get(path) {
-            return Ok(derivation.clone());
+            return Ok(derivation);
         }
         let stored = self.store.database().derivation(path).map_err(StoreError::from)?;
         stored.ok_or(Failure::UnknownDerivation)
@@ -564,7 +564,7 @@ impl Realiser<'_> {
         let named = |(output, path): (&str, &StorePath)| (original.clone(), output.to_owned(), path.clone());
         let realisations = outputs.into_iter().map(named).collect();
         // What is built again from what the store knows of it was resolved before, and tells no difference.
-        let earlier = self.derivations.get(original).map(|derivation| Earlier::new(original, derivation));
+        let earlier = self.derivations.text(original).map(|text| Earlier::new(original, text));
         Said { realisations, earlier: earlier.into_iter().collect(), ..Said::default() }
     }
 }

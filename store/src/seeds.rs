@@ -15,11 +15,11 @@
 use crate::hex0;
 use crate::store::{Store, StoreError};
 use bstr::ByteSlice;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use sx_derivation::derivation::Output;
-use sx_derivation::{Derivation, StorePath};
+use sx_derivation::{Derivation, Derivations, StorePath};
 
 /// The variable by which a pinned file is declared to be no source.
 const BINARY_SEED: &[u8] = b"binarySeed";
@@ -90,12 +90,12 @@ pub enum SeedsError {
 /// Walks from `roots` down; derivations that aren't among the given ones are the store's.
 pub fn seeds(
     store: &Store,
-    derivations: &BTreeMap<StorePath, Derivation>,
+    derivations: &Derivations,
     roots: impl IntoIterator<Item = StorePath>,
 ) -> Result<Seeds, SeedsError> {
     let known = |path: &StorePath| -> Result<Derivation, SeedsError> {
         if let Some(derivation) = derivations.get(path) {
-            return Ok(derivation.clone());
+            return Ok(derivation);
         }
         let stored = store.database().derivation(path).map_err(StoreError::from)?;
         stored.ok_or_else(|| SeedsError::UnknownDerivation(path.clone()))

@@ -123,7 +123,7 @@ fn read_description(folder: &Path) -> Result<(StorePath, Derivation), KeptError>
     let (original, resolved, encoded) = (line()?, line()?, line()?);
     let path = |text: &[u8]| StorePath::parse(text.to_str().ok()?).ok();
     let (original, path) = path(original).zip(path(resolved)).ok_or_else(|| wrong(None))?;
-    let name = path.name().strip_suffix(".drv").unwrap_or(path.name());
+    let name = path.plain_name();
     let derivation = Derivation::decode(name, encoded).map_err(|error| wrong(Some(error)))?;
     Ok((original, derivation))
 }

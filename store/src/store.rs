@@ -254,7 +254,7 @@ impl Store {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&failed);
         made.map_err(StoreError::io("make the folder", &failed))?;
         object::take_set_id(folder).map_err(StoreError::io("take set-id bits from", folder))?;
-        let name = derivation.name().trim_end_matches(".drv");
+        let name = derivation.plain_name();
         let mut places = (0..).map(|number| failed.join(format!("{name}-{number}")));
         loop {
             let place = places.next().expect("there is always another number");

@@ -377,7 +377,7 @@ fn of_rows(audit: &Audit) -> Vec<Damage> {
             damage.push(Damage::Name(text.clone()));
             continue;
         };
-        let name = path.name().trim_end_matches(".drv");
+        let name = path.plain_name();
         let decoded = Derivation::decode(name, encoded).ok();
         if decoded.and_then(|derivation| derivation.path().ok()).as_ref() != Some(&path) {
             damage.push(Damage::Derivation(path));

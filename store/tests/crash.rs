@@ -14,7 +14,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
-use sx_derivation::{Derivation, Output, StorePath};
+use sx_derivation::{Derivation, Derivations, Output, StorePath};
 use sx_store::collect::Collection;
 use sx_store::realise::{AfterFailure, FailedBuilds, RealiseError, SYSTEM};
 use sx_store::sandbox::{self, Limits};
@@ -153,7 +153,7 @@ impl Killed {
                 let made = realise(&self.store, &[step]).unwrap().remove(0);
                 self.promise(&made);
                 let rebuild = |realiser: &Realiser<'_>| realiser.rebuild(&BTreeSet::from([made.clone()]));
-                let failures = self.armed(|store| with_realiser(store, &BTreeMap::new(), rebuild));
+                let failures = self.armed(|store| with_realiser(store, &Derivations::new(), rebuild));
                 assert!(failures.is_empty(), "{failures:?}");
             }
             "mend" => {
@@ -215,17 +215,13 @@ fn other(folder: &Path) -> PathBuf {
 }
 
 fn realise(store: &Store, derivations: &[Derivation]) -> Result<Vec<StorePath>, Vec<RealiseError>> {
-    let known: BTreeMap<StorePath, Derivation> =
-        derivations.iter().map(|derivation| (derivation.path().unwrap(), derivation.clone())).collect();
-    let wanted: Vec<_> = known.keys().map(|path| (path.clone(), "out".to_owned())).collect();
+    let mut known = Derivations::new();
+    derivations.iter().for_each(|derivation| known.insert(derivation.instantiate().unwrap()));
+    let wanted: Vec<_> = known.iter().map(|(path, _)| (path.clone(), "out".to_owned())).collect();
     with_realiser(store, &known, |realiser| realiser.realise(&wanted))
 }
 
-fn with_realiser<T>(
-    store: &Store,
-    derivations: &BTreeMap<StorePath, Derivation>,
-    work: impl FnOnce(&Realiser<'_>) -> T,
-) -> T {
+fn with_realiser<T>(store: &Store, derivations: &Derivations, work: impl FnOnce(&Realiser<'_>) -> T) -> T {
     work(&Realiser {
         store,
         derivations,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use sx_derivation::{Algorithm, Derivation, Hash, Output, StorePath};
+use sx_derivation::{Algorithm, Derivation, Derivations, Hash, Output, StorePath};
 use sx_store::realise::{AfterFailure, FailedBuilds, RealiseError, SYSTEM};
 use sx_store::sandbox::{Exit, Limits};
 use sx_store::substitute::{Copies, CopyError, Substituted};
@@ -70,7 +70,7 @@ type Claims = BTreeMap<StorePath, StorePath>;
 struct Fixture {
     folder: tempfile::TempDir,
     store: Store,
-    derivations: BTreeMap<StorePath, Derivation>,
+    derivations: Derivations,
     limits: Limits,
     after_failure: AfterFailure,
     failed_builds: FailedBuilds,
@@ -82,7 +82,7 @@ impl Fixture {
         let store = Store::open(&folder.path().join("sx")).unwrap();
         let (after_failure, failed_builds) = (AfterFailure::Stop, FailedBuilds::Delete);
         let limits = Limits::default();
-        Self { folder, store, derivations: BTreeMap::new(), limits, after_failure, failed_builds }
+        Self { folder, store, derivations: Derivations::new(), limits, after_failure, failed_builds }
     }
 
     fn source(&self, name: &str, text: &str) -> StorePath {
@@ -90,8 +90,9 @@ impl Fixture {
     }
 
     fn add(&mut self, derivation: Derivation) -> StorePath {
-        let path = derivation.path().unwrap();
-        self.derivations.insert(path.clone(), derivation);
+        let derivation = derivation.instantiate().unwrap();
+        let path = derivation.path().clone();
+        self.derivations.insert(derivation);
         path
     }
 
@@ -126,7 +127,7 @@ impl Fixture {
     /// A step whose builder makes something else than its output.
     fn failing(&mut self, name: &str, builder: &StorePath) -> StorePath {
         let step = self.step(name, builder, "00");
-        let mut derivation = self.derivations.remove(&step).unwrap();
+        let mut derivation = self.derivations.get(&step).unwrap();
         derivation.arguments[1] = "/build/x".into();
         self.add(derivation)
     }
@@ -387,7 +388,7 @@ fn a_build_that_failed_has_a_log_and_one_that_never_began_has_none() {
     let seed = fixture.seed(SEED);
     let bad = fixture.failing("bad", &seed);
     let above = fixture.step("above", &bad, "00");
-    let log = |path| fixture.store.log_of(&fixture.derivations[path]).unwrap();
+    let log = |path| fixture.store.log_of(&fixture.derivations.get(path).unwrap()).unwrap();
     assert_eq!([log(&bad), log(&above)], [None, None]);
     let failure = fixture.failure(&above);
     let Failure::NoOutput(_) = failure else { panic!("{failure:?}") };
@@ -460,7 +461,7 @@ fn damaged_outputs_are_built_again_inputs_first() {
     let (events, cancelled) = (|_: Event<'_>| {}, AtomicBool::new(false));
     let realiser = Realiser {
         store: &fixture.store,
-        derivations: &BTreeMap::new(),
+        derivations: &Derivations::new(),
         builtins: BTreeMap::from([("hex0", Box::new(Hex0) as Box<dyn Builtin>)]),
         jobs: 1,
         cores: 1,

@@ -1,11 +1,11 @@
 //! What the user chose to use: packages, which are realised, or objects of the store as they are.
 
 use super::{Building, Target, object};
-use crate::evaluation::{Derivations, Package};
+use crate::evaluation::Package;
 use crate::failure::Failure;
 use crate::session::Session;
 use std::path::PathBuf;
-use sx_derivation::StorePath;
+use sx_derivation::{Derivations, StorePath};
 
 /// An object that is valid and held.
 #[derive(Debug)]

@@ -1,7 +1,6 @@
 //! `sx export`
 
 use super::{Building, Target};
-use crate::evaluation::Derivations;
 use crate::failure::Failure;
 use crate::image::ImageRequest;
 use crate::session::{CheckDepth, Session};
@@ -11,7 +10,7 @@ use clap::{Args, ValueEnum};
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use sx_derivation::StorePath;
+use sx_derivation::{Derivations, StorePath};
 use sx_export::{Bill, Compression, Export, ImageConfig, Reference};
 
 /// Write packages and what they refer to as an OCI image

@@ -1,13 +1,12 @@
 //! `sx log`
 
 use super::Target;
-use crate::evaluation::Derivations;
 use crate::failure::{Failure, Kind};
 use crate::session::Session;
 use clap::Args;
 use std::io::Write;
 use std::path::PathBuf;
-use sx_derivation::StorePath;
+use sx_derivation::{Derivations, StorePath};
 use sx_store::StoreError;
 use sx_store::realise::RealiseError;
 
@@ -48,8 +47,8 @@ fn of_object(session: &Session, path: &StorePath) -> Result<PathBuf, Failure> {
 fn of_derivation(session: &Session, derivations: &Derivations, path: &StorePath) -> Result<PathBuf, Failure> {
     let derivation = derivations.get(path).expect("what was evaluated has the package's derivation");
     let failed = |failure| RealiseError { derivation: path.clone(), failure: Box::new(failure) };
-    session.store().log_of(derivation).map_err(failed)?.ok_or_else(|| {
-        let name = path.name().trim_end_matches(".drv");
+    session.store().log_of(&derivation).map_err(failed)?.ok_or_else(|| {
+        let name = path.plain_name();
         let failure = Failure::new(
             Kind::Host,
             format!("`{name}` is not realised, and there is no log of a build of it"),

@@ -7,9 +7,8 @@ use crate::session::Session;
 use crate::substitution::SubstitutionArguments;
 use clap::Args;
 use serde::Serialize;
-use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
-use sx_derivation::StorePath;
+use sx_derivation::{Derivations, StorePath};
 
 /// Make outputs of packages valid in the store, and print their store paths
 #[derive(Debug, Args)]
@@ -55,8 +54,6 @@ struct OutputReport {
 
 pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
     let (packages, derivations) = session.each_package(&arguments.target, &arguments.more)?;
-    // This process ends when they have been of use: to give the memory of thousands back takes a while.
-    let derivations = ManuallyDrop::new(derivations);
     let wanted: Vec<(StorePath, String)> = packages.iter().flat_map(Package::wanted).collect();
     if arguments.building.dry_run {
         return plan(session, arguments, &wanted, &derivations);
@@ -66,7 +63,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
         let builds = session.plan(&arguments.building, &derivations, &wanted)?.builds;
         let reasons = session.explain(&arguments.building, &derivations, &builds)?;
         for (path, reason) in builds.iter().zip(reasons) {
-            session.progress().print(&format!("sx: {}: {reason}", path.name().trim_end_matches(".drv")));
+            session.progress().print(&format!("sx: {}: {reason}", path.plain_name()));
         }
     }
     let paths = session.realise(&arguments.building, &derivations, &wanted)?;
@@ -133,7 +130,7 @@ fn plan(
     session: &Session,
     arguments: &Arguments,
     wanted: &[(StorePath, String)],
-    derivations: &crate::evaluation::Derivations,
+    derivations: &Derivations,
 ) -> Result<(), Failure> {
     let Arguments { building, substitution, .. } = arguments;
     let choice = session.choice(substitution, building, derivations, wanted)?;

@@ -3,7 +3,7 @@
 use super::Building;
 use super::export::ImageArguments;
 use super::verify::{Report, judge};
-use crate::evaluation::{Derivations, Package};
+use crate::evaluation::Package;
 use crate::failure::{Failure, Kind};
 use crate::image::ImageRequest;
 use crate::registry::RegistryArguments;
@@ -14,7 +14,7 @@ use crate::temporary::Temporary;
 use clap::Args;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use sx_derivation::StorePath;
+use sx_derivation::{Derivations, StorePath};
 use sx_export::Reference;
 use sx_registry::{Address, Piece, Tagged};
 use sx_signing::release::{MAX_RELEASE_BYTES, ReleasedImage, ReleasedPackage};

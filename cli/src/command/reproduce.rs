@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
+use sx_derivation::Derivations;
 use sx_registry::Address;
 use sx_signing::attestations::Claim;
 use sx_signing::release::ReleasedPackage;
@@ -189,7 +190,7 @@ fn one(
 fn rebuild(
     session: &Session,
     arguments: &Arguments,
-    derivations: &crate::evaluation::Derivations,
+    derivations: &Derivations,
     wanted: &[(sx_derivation::StorePath, String)],
 ) -> Result<Vec<String>, Failure> {
     let plan = session.plan(&arguments.building, derivations, wanted)?;

@@ -130,9 +130,25 @@ fn derivation_strict<'a>(evaluator: &Evaluator<'a>, arguments: &[Value<'a>]) -> 
             .while_doing(|| "while evaluating the attribute `name` of a derivation".to_owned(), place)
     })?;
     let name = name.to_str_lossy().into_owned();
-    make(evaluator, given, &name).map_err(|error| {
+    force_all(evaluator, given).and_then(|()| make(evaluator, given, &name)).map_err(|error| {
         error.at(place).while_doing(|| format!("while evaluating the derivation `{name}`"), place)
     })
+}
+
+/// Forces all that the derivation is made of. Where that makes further derivations, and so on, little of the stack is taken by each, and
+/// nothing else that [`make`] works with.
+fn force_all<'a>(evaluator: &Evaluator<'a>, given: &'a Attributes<'a>) -> Outcome<'a, ()> {
+    for attribute in given.by_name(evaluator.arena, &evaluator.symbols) {
+        evaluator.force(attribute.value).map_err(|error| in_attribute(evaluator, &attribute, error))?;
+    }
+    Ok(())
+}
+
+/// An error, and that it came up in an attribute of a derivation.
+fn in_attribute<'a>(evaluator: &Evaluator<'a>, attribute: &Attribute<'a>, error: Box<Error>) -> Box<Error> {
+    let place = Span { start: attribute.position, end: attribute.position };
+    let name = evaluator.symbols.text(attribute.name);
+    error.at(place).while_doing(|| format!("while evaluating the attribute `{name}` of a derivation"), place)
 }
 
 fn make<'a>(evaluator: &Evaluator<'a>, given: &'a Attributes<'a>, name: &str) -> Outcome<'a> {
@@ -165,7 +181,8 @@ fn make<'a>(evaluator: &Evaluator<'a>, given: &'a Attributes<'a>, name: &str) ->
         }
     }
     let wrong = |error: sx_derivation::store_path::StorePathError| Error::value(error.to_string());
-    let path = derivation.path().map_err(wrong)?;
+    let instantiated = derivation.instantiate().map_err(wrong)?;
+    let path = instantiated.path();
     let shown = evaluator.arena_str(&path.to_string());
     let text =
         Text { bytes: shown.as_bytes(), context: Context::of(evaluator.arena, Element::Closure(shown)) };
@@ -177,7 +194,7 @@ fn make<'a>(evaluator: &Evaluator<'a>, given: &'a Attributes<'a>, name: &str) ->
         let value = evaluator.text(Text { bytes: stand_in.as_bytes(), context });
         attributes.push(Attribute { name: evaluator.symbols.intern(output.as_bytes()), position: 0, value });
     }
-    let kept = evaluator.host.add_derivation(derivation, path);
+    let kept = evaluator.host.add_derivation(instantiated);
     kept.map_err(|error| evaluator.host_error(error, "keep the derivation", shown.as_bytes()))?;
     Ok(Value::Attributes(Attributes::from_unsorted(evaluator.arena, attributes)))
 }
@@ -257,13 +274,7 @@ fn describe<'a>(evaluator: &Evaluator<'a>, given: &'a Attributes<'a>) -> Outcome
             }
             Ok(())
         };
-        add(&mut described).map_err(|error| {
-            let place = Span { start: attribute.position, end: attribute.position };
-            let name = evaluator.symbols.text(attribute.name);
-            error
-                .at(place)
-                .while_doing(|| format!("while evaluating the attribute `{name}` of a derivation"), place)
-        })?;
+        add(&mut described).map_err(|error| in_attribute(evaluator, &attribute, error))?;
     }
     if is_structured {
         json.push(b'}');

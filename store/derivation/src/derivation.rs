@@ -155,7 +155,7 @@ impl Derivation {
 
     /// The store path that names it.
     pub fn path(&self) -> Result<StorePath, StorePathError> {
-        StorePath::of_derivation(&self.name, &self.encode())
+        self.instantiate().map(|derivation| derivation.path().clone())
     }
 
     /// The environment's value of `name`, if it is there and UTF-8.

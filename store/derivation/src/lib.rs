@@ -16,6 +16,7 @@
 //! A file's own content is hashed without a context, so `b3sum` gives the same digest.
 
 pub mod derivation;
+pub mod derivations;
 pub mod digest;
 pub mod hash;
 pub mod in_toto;
@@ -23,6 +24,7 @@ pub mod store_path;
 pub mod tree;
 
 pub use derivation::{Derivation, Output};
+pub use derivations::{Derivations, Instantiated};
 pub use digest::Digest;
 pub use hash::{Algorithm, Hash};
 pub use store_path::StorePath;

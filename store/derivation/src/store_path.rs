@@ -100,7 +100,7 @@ impl StorePath {
     pub fn placeholder(&self, output: &str) -> Result<Self, StorePathError> {
         let mut fields = Fields::default();
         fields.add(self.digest.as_bytes()).add(output.as_bytes());
-        let name = output_name(self.name.strip_suffix(".drv").unwrap_or(&self.name), output);
+        let name = output_name(self.plain_name(), output);
         Self::new(fields.digest("sx output v1"), &name)
     }
 
@@ -127,6 +127,11 @@ impl StorePath {
     /// What follows the dash, such as `hello-1.0`.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The name, without the `.drv` that a derivation's ends in.
+    pub fn plain_name(&self) -> &str {
+        self.name.strip_suffix(".drv").unwrap_or(&self.name)
     }
 
     /// The last component: `<digest>-<name>`.

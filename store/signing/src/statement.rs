@@ -129,7 +129,7 @@ impl Statement {
 
     /// The derivation's name without `.drv`: what policies' patterns are compared with.
     pub fn package(&self) -> &str {
-        self.derivation.name().trim_end_matches(".drv")
+        self.derivation.plain_name()
     }
 
     /// The bytes that are signed.

@@ -207,7 +207,7 @@ fn read_references(
 }
 
 fn check_derivation(path: &StorePath, text: &[u8]) -> Result<(), ImportError> {
-    let name = path.name().strip_suffix(".drv").unwrap_or(path.name());
+    let name = path.plain_name();
     let wrong = |source| ImportError::Derivation { path: path.clone(), source };
     let derivation = Derivation::decode(name, text).map_err(|error| wrong(Some(error)))?;
     if derivation.path()? == *path { Ok(()) } else { Err(wrong(None)) }

@@ -5,7 +5,6 @@ mod page;
 mod report;
 
 use super::{Building, Target};
-use crate::evaluation::Derivations;
 use crate::failure::{Failure, Kind};
 use crate::session::{CheckDepth, Session};
 use clap::{Args, ValueEnum};
@@ -13,7 +12,7 @@ use report::Report;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
-use sx_derivation::StorePath;
+use sx_derivation::{Derivations, StorePath};
 use sx_store::check::{Check, Isolation, Variation};
 
 /// Build packages once more, with other surroundings, and compare byte for byte

@@ -114,7 +114,7 @@ impl Report {
             let leading = packages.iter().filter(|(_, package)| package.derivation == *path);
             let mut report = DerivationReport {
                 derivation: path.to_string(),
-                name: path.name().trim_end_matches(".drv").into(),
+                name: path.plain_name().into(),
                 attributes: leading.map(|(attribute, _)| attribute.clone()).collect(),
                 verdict: "failed",
                 seconds: 0.0,

@@ -6,14 +6,13 @@ mod network;
 mod svg;
 
 use super::{General, Target, object};
-use crate::evaluation::Derivations;
 use crate::failure::{Failure, Kind};
 use crate::session::Session;
 use clap::{Args, ValueEnum};
 use network::{Network, Node};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use sx_derivation::StorePath;
+use sx_derivation::{Derivations, StorePath};
 use sx_store::{Store, StoreError};
 
 /// Print what something is built from, or what it refers to, as a picture
@@ -129,7 +128,7 @@ fn of_derivations(
     arguments: &Arguments,
 ) -> Result<Network, Failure> {
     let mut nodes = BTreeMap::new();
-    for (path, derivation) in derivations {
+    for (path, derivation) in derivations.iter() {
         let is_builtin = derivation.builder.starts_with(b"builtin:");
         // The seed is sx's doing as well, but nothing is less of a source.
         let is_source = is_builtin && derivation.builder != "builtin:hex0";

@@ -62,7 +62,7 @@ struct Contradiction {
 /// Prints the store paths that are new, and tells the rest.
 pub fn print(session: &Session, taken: &Taken, json: bool) -> Result<(), Failure> {
     for (derivation, output, path) in &taken.contradicted {
-        let name = derivation.name().trim_end_matches(".drv");
+        let name = derivation.plain_name();
         let text = format!(
             "warning: the other side realised output `{output}` of {name} to `{path}`, this store did not"
         );
