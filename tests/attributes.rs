@@ -95,6 +95,8 @@ fn references_are_checked() -> Result<(), String> {
         "checked",
         "large",
         "large-closure",
+        "misspelt-check",
+        "misspelt-output",
     ] {
         let found = realise(word)?.output().map_err(|error| error.to_string())?;
         let error = plain(&String::from_utf8_lossy(&found.stderr));

@@ -60,6 +60,16 @@ pub enum AttributeError {
         /// What it has to be.
         expected: &'static str,
     },
+    /// A set has something that nobody reads.
+    #[error("the attribute `{attribute}` has `{found}`, expected {expected}")]
+    Unknown {
+        /// Of the set.
+        attribute: String,
+        /// The name that it has.
+        found: String,
+        /// What it may have.
+        expected: &'static str,
+    },
     /// The closure of something was asked for that is no input.
     #[error("the attribute `exportReferencesGraph` names `{0}`, which is no input of the derivation")]
     NoInput(BString),

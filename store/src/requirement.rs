@@ -28,6 +28,8 @@ const LISTS: [(&str, Reach, Verdict); 4] = [
     ("disallowedRequisites", Reach::Requisites, Verdict::Disallowed),
 ];
 
+const SIZES: [&str; 2] = ["maxSize", "maxClosureSize"];
+
 /// One thing that is required.
 #[derive(Debug)]
 pub(crate) enum Requirement {
@@ -113,13 +115,25 @@ impl Requirement {
         let mut requirements = Vec::new();
         let checks = match attributes.structured("outputChecks")? {
             None => BTreeMap::new(),
-            Some(Value::Object(mut checks)) => match checks.remove(name) {
-                None => BTreeMap::new(),
-                Some(Value::Object(checks)) => checks.into_iter().collect(),
-                Some(other) => {
-                    return Err(AttributeError::kind("outputChecks", other.to_string().as_bytes(), "a set"));
+            Some(Value::Object(mut checks)) => {
+                // What nobody reads would be taken for a promise.
+                if let Some(unknown) = checks.keys().find(|output| !scratch.contains_key(*output)) {
+                    let (attribute, found) = ("outputChecks".into(), unknown.clone());
+                    let expected = "names of the derivation's outputs";
+                    return Err(AttributeError::Unknown { attribute, found, expected });
                 }
-            },
+                match checks.remove(name) {
+                    None => BTreeMap::new(),
+                    Some(Value::Object(checks)) => checks.into_iter().collect(),
+                    Some(other) => {
+                        return Err(AttributeError::kind(
+                            "outputChecks",
+                            other.to_string().as_bytes(),
+                            "a set",
+                        ));
+                    }
+                }
+            }
             Some(other) => {
                 return Err(AttributeError::kind(
                     "outputChecks",
@@ -128,6 +142,13 @@ impl Requirement {
                 ));
             }
         };
+        let is_known =
+            |check: &str| SIZES.contains(&check) || LISTS.iter().any(|(known, ..)| *known == check);
+        if let Some(unknown) = checks.keys().find(|check| !is_known(check)) {
+            let (attribute, found) = (format!("outputChecks.{name}"), unknown.clone());
+            let expected = "allowedReferences and kin, maxSize, maxClosureSize";
+            return Err(AttributeError::Unknown { attribute, found, expected });
+        }
         for (attribute, reach, verdict) in LISTS {
             let own = checks.get(attribute).map(|value| strings(attribute, value)).transpose()?;
             for list in own.into_iter().chain(attributes.list(attribute)?) {
@@ -137,7 +158,7 @@ impl Requirement {
             }
         }
         for (attribute, make) in
-            [("maxSize", Self::MaxSize as fn(u64) -> Self), ("maxClosureSize", Self::MaxClosureSize)]
+            SIZES.into_iter().zip([Self::MaxSize as fn(u64) -> Self, Self::MaxClosureSize])
         {
             if let Some(value) = checks.get(attribute) {
                 let wrong =

@@ -200,4 +200,14 @@ in
     outputChecks.out.maxSize = 200;
     outputChecks.out.maxClosureSize = 200;
   };
+  misspelt-check = mentions {
+    name = "misspelt-check";
+    __structuredAttrs = true;
+    outputChecks.out.maxSiz = 100;
+  };
+  misspelt-output = mentions {
+    name = "misspelt-output";
+    __structuredAttrs = true;
+    outputChecks.ouT.maxSize = 100;
+  };
 }
