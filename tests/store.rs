@@ -186,6 +186,13 @@ fn names_and_pipes_are_taken_as_they_are() -> Result<(), String> {
     std::fs::write(store.folder().join("downloads").join(name), "").map_err(failed)?;
     let strays = output(&mut store.sx(&["gc", "--dry-run", "--json"]))?;
     assert!(strays.contains("62ff\""), "{strays}");
+    // So is a store in a folder whose name is no text.
+    let mut elsewhere = store.sx(&["realise", "--json", "bootstrap.seed"]);
+    let place = store.0.path().join(std::ffi::OsStr::from_bytes(b"c\xff"));
+    let found = output(elsewhere.env("SX_STORE", place.join("store")))?;
+    let found: serde_json::Value = serde_json::from_str(&found).map_err(|error| error.to_string())?;
+    let location = found["outputs"][0]["location_hex"].as_str().unwrap_or_default();
+    assert!(location.contains("63ff") && location.len() > 2 * path.len(), "{found}");
     // A reader that has enough ends it without a word.
     let large = store.0.path().join("large");
     std::fs::write(&large, vec![b'x'; 1 << 20]).map_err(failed)?;
@@ -212,6 +219,14 @@ fn an_object_says_where_it_comes_from() -> Result<(), String> {
         (&path.clone().into(), &object["size_bytes"])
     );
     assert_eq!(object["realised_by"][0]["output"], "out");
+    // Its derivation is no object, but has a log.
+    let maker = object["realised_by"][0]["derivation"].as_str().unwrap_or_default();
+    assert_eq!(output(&mut store.sx(&["log", maker]))?, output(&mut store.sx(&["log", &path]))?);
+    let (code_of_it, error) = code(&mut store.sx(&["path-info", maker]));
+    let told = format!("error: `{maker}` is a derivation, not an object\nhint: it was realised to `{path}`");
+    assert!(code_of_it == Some(2) && error.starts_with(&told), "{error}");
+    let graph = output(&mut store.sx(&["graph", "--format", "json", &path]))?;
+    assert!(graph.contains(&format!("\"path\": \"{path}\"")), "{graph}");
     let expression = "let a = builtins.toFile \"a\" \"a\"; in builtins.toFile \"b\" \"${a}\"";
     let text = output(&mut store.sx(&["eval", "--raw", "-E", expression]))?;
     let chain = |from: &str, to: &str| code(&mut store.sx(&["why-depends", from, to]));

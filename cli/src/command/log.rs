@@ -10,7 +10,7 @@ use sx_derivation::{Derivations, StorePath};
 use sx_store::StoreError;
 use sx_store::realise::RealiseError;
 
-/// Print what the builder of a package, or of an object given by its path, printed
+/// Print what the builder of a package, or of an object or a derivation given by its path, printed
 ///
 /// Also of a build that failed, and of one that runs.
 #[derive(Debug, Args)]
@@ -22,7 +22,10 @@ pub struct Arguments {
 pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
     let given = arguments.target.attribute.as_deref().unwrap_or_default();
     let log = if arguments.target.leads_to_object(given) {
-        of_object(session, &super::object::named(session, given)?)?
+        match super::object::path_in(session.store(), given)? {
+            derivation if derivation.is_derivation() => of_path(session, &derivation)?,
+            _ => of_object(session, &super::object::named(session, given)?)?,
+        }
     } else {
         let (package, derivations) = session.package(&arguments.target)?;
         match session.store().hold_realisation(&package.derivation, &package.output)? {
@@ -41,6 +44,18 @@ fn of_object(session: &Session, path: &StorePath) -> Result<PathBuf, Failure> {
     let mut logs = makers.iter().map(|(derivation, _)| session.store().log(derivation));
     logs.find(|log| log.exists())
         .ok_or_else(|| Failure::new(Kind::Host, format!("there is no log of a build that made `{path}`")))
+}
+
+/// The log of a derivation as it was built, or of what was built for one.
+fn of_path(session: &Session, path: &StorePath) -> Result<PathBuf, Failure> {
+    let log = session.store().log(path);
+    if log.exists() {
+        return Ok(log);
+    }
+    match session.store().hold_realisation(path, "out")? {
+        Some(object) => of_object(session, &object),
+        None => Err(Failure::new(Kind::Host, format!("there is no log of a build of `{path}`"))),
+    }
 }
 
 /// The log of a derivation that isn't realised: its build failed, or runs.

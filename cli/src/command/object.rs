@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use sx_derivation::StorePath;
-use sx_store::Store;
+use sx_store::{Store, StoreError};
 
 /// Reads `/sx/store/<digest>-<name>`, that with more below it, or a file on disk that lies in an object, such as a link
 /// `result`. The object has to be valid; it is held.
@@ -16,18 +16,33 @@ pub fn named(session: &Session, text: impl AsRef<OsStr>) -> Result<StorePath, Fa
 
 /// The same in any store.
 pub fn named_in(store: &Store, text: impl AsRef<OsStr>) -> Result<StorePath, Failure> {
+    let path = path_in(store, text)?;
+    if store.hold(&path)? {
+        return Ok(path);
+    }
+    if path.is_derivation() {
+        let failure = Failure::new(Kind::Usage, format!("`{path}` is a derivation, not an object"));
+        let output = store.database().realisation(&path, "out").map_err(StoreError::from)?;
+        return Err(match output {
+            Some(output) => failure.hint(format!("it was realised to `{output}`")),
+            None => {
+                failure.hint("name the package that it is of, or an output; `sx log` takes derivations too")
+            }
+        });
+    }
+    let failure = Failure::new(Kind::Host, format!("`{path}` is not in the store"));
+    Err(failure.hint("realise the package that it is an output of"))
+}
+
+/// The same, whether or not there is such an object.
+pub fn path_in(store: &Store, text: impl AsRef<OsStr>) -> Result<StorePath, Failure> {
     let text = text.as_ref();
-    let path = parse(store, text).ok_or_else(|| {
+    parse(store, text).ok_or_else(|| {
         // Bytes that are no text are escaped, so that they can be told apart.
         let shown = text.to_str().map_or_else(|| format!("{text:?}"), |text| format!("`{text}`"));
         let failure = Failure::new(Kind::Usage, format!("{shown} is no store path and does not lead to one"));
         failure.hint("`sx realise ATTRIBUTE` prints a package's store path")
-    })?;
-    if store.hold(&path)? {
-        return Ok(path);
-    }
-    let failure = Failure::new(Kind::Host, format!("`{path}` is not in the store"));
-    Err(failure.hint("realise the package that it is an output of"))
+    })
 }
 
 /// The bytes of a name in hexadecimal, if they are no text and so not told by it.

@@ -49,7 +49,9 @@ struct Report {
 struct OutputReport {
     name: String,
     path: String,
-    location: PathBuf,
+    location: String,
+    /// The location's bytes, if they are no text.
+    location_hex: Option<String>,
 }
 
 pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
@@ -87,10 +89,14 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
         let lines: Vec<String> = paths.iter().map(ToString::to_string).collect();
         return session.print(&lines.join("\n"));
     }
-    let outputs = wanted.into_iter().zip(paths).map(|((_, name), path)| OutputReport {
-        name,
-        location: session.store().location(&path),
-        path: path.to_string(),
+    let outputs = wanted.into_iter().zip(paths).map(|((_, name), path)| {
+        let location = session.store().location(&path);
+        OutputReport {
+            name,
+            path: path.to_string(),
+            location: location.display().to_string(),
+            location_hex: super::object::hex_of(location.as_os_str()),
+        }
     });
     let reports = packages
         .iter()

@@ -114,7 +114,7 @@ fn of_objects(store: &Store, roots: Vec<StorePath>, depth: Option<usize>) -> Res
     for path in closure {
         let object = store.database().object(&path).map_err(StoreError::from)?;
         let object = object.expect("what a closure has is valid");
-        let node = Node::new(path.name(), Some(object.size_bytes));
+        let node = Node::new(&path, Some(object.size_bytes));
         nodes.insert(path, (node, object.references.into_iter().collect()));
     }
     Ok(Network::reached(&nodes, &roots, depth))
@@ -144,7 +144,7 @@ fn of_derivations(
                 size_bytes = Some(size_bytes.unwrap_or(0) + object.map_or(0, |object| object.size_bytes));
             }
         }
-        let node = Node::new(&derivation.name, size_bytes);
+        let node = Node::new(path, size_bytes);
         nodes.insert(path.clone(), (node, derivation.input_derivations.keys().cloned().collect()));
     }
     Ok(Network::reached(&nodes, &roots, arguments.depth))

@@ -18,6 +18,8 @@ pub struct Network {
 pub struct Node {
     /// Its name.
     pub name: String,
+    /// The store path of the object or derivation.
+    pub path: String,
     /// Its size in bytes, if it is known.
     pub size_bytes: Option<u64>,
     /// How many things it needs that aren't shown, being too far away.
@@ -25,8 +27,8 @@ pub struct Node {
 }
 
 impl Node {
-    pub fn new(name: &str, size_bytes: Option<u64>) -> Self {
-        Self { name: name.into(), size_bytes, hidden: 0 }
+    pub fn new(path: &StorePath, size_bytes: Option<u64>) -> Self {
+        Self { name: path.plain_name().into(), path: path.to_string(), size_bytes, hidden: 0 }
     }
 }
 
@@ -135,7 +137,10 @@ pub mod tests {
 
     /// A network of nodes called by their numbers, each of a size that is known.
     pub fn network(count: usize, edges: &[(usize, usize)]) -> Network {
-        let nodes = (0..count).map(|number| Node::new(&format!("node-{number}"), Some(1 << (2 * number))));
+        let nodes = (0..count).map(|number| {
+            let path = StorePath::new(sx_derivation::Digest::of(b""), &format!("node-{number}")).unwrap();
+            Node::new(&path, Some(1 << (2 * number)))
+        });
         Network { nodes: nodes.collect(), edges: edges.iter().copied().collect() }
     }
 
@@ -154,7 +159,10 @@ pub mod tests {
     fn what_is_too_far_away_is_counted() {
         let path = |name: &str| StorePath::new(sx_derivation::Digest::of(name.as_bytes()), name).unwrap();
         let node = |name: &str, needs: &[&str]| {
-            (path(name), (Node::new(name, None), needs.iter().map(|name| path(name)).collect::<Vec<_>>()))
+            (
+                path(name),
+                (Node::new(&path(name), None), needs.iter().map(|name| path(name)).collect::<Vec<_>>()),
+            )
         };
         let graph = BTreeMap::from([
             node("a", &["b", "elsewhere"]),

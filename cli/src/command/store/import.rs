@@ -36,7 +36,7 @@ impl Trust {
 
 pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
     let input = BufReader::with_capacity(1 << 17, std::io::stdin().lock());
-    let progress = Transfer::new(session, "took", None);
+    let progress = Transfer::new(session, "read", None);
     let trust = arguments.trust.realisations();
     let store = session.store();
     let taken = store.import_closure(input, trust, session.cancelled(), &|step| progress.show(&step));
