@@ -1,7 +1,7 @@
 //! Deletes what nobody needs, beside processes that build. The protocol stands in [`crate::root`].
 //!
 //! Garbage is: objects that no root reaches; files of the store's folder without a row that nobody makes; what dead
-//! processes left in `builds`, `locks`, `downloads`, `processes`; logs of derivations that the store doesn't know and
+//! processes left in `builds`, `locks`, `downloads`, `processes`, or beside the second record; logs of derivations that the store doesn't know and
 //! nobody builds, such as of builds that failed, when they are old enough; layers of images whose first object isn't
 //! needed; files that no object shares any more; links to results that aren't there any more.
 //!
@@ -60,6 +60,8 @@ pub struct Collected {
     pub alive: usize,
     /// What could not be deleted. It is garbage still.
     pub failures: Vec<(PathBuf, std::io::Error)>,
+    /// Why the second record of realisations stays longer than it has to be, if it could not be written anew.
+    pub record: Option<StoreError>,
 }
 
 impl Collected {
@@ -94,7 +96,8 @@ impl Store {
             return Ok(collected);
         }
         let discarded = self.discard(&mut collected, strays)?;
-        record::shorten(self)?;
+        // Rows are gone by now: what they were of goes too, whatever this comes to, such as on a full disk.
+        collected.record = record::shorten(self).err();
         // From here on nobody waits for us.
         drop(gate);
         for Discarded { was, is, is_stray } in discarded {
@@ -122,6 +125,8 @@ impl Store {
     ) -> Result<Vec<PathBuf>, StoreError> {
         let mut strays: Vec<PathBuf> = links.stale.iter().chain(&held.dead).cloned().collect();
         let objects: BTreeSet<&StorePath> = graph.objects.iter().map(|(path, _)| path).collect();
+        let is_unfinished = |place: &PathBuf| name(place).starts_with(".new-") && !held.owns(&name(place));
+        strays.extend(entries(self.folder())?.into_iter().filter(is_unfinished));
         for place in entries(&self.folder().join("store"))? {
             let name = place.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let is_kept = if name.starts_with(".new-") || name.starts_with(".old-") {

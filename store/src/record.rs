@@ -10,7 +10,7 @@
 //! derivation's output counts. A collector writes the file anew from the database when more than half of it is of the past.
 
 use crate::database::{Database, DatabaseError, read_path};
-use crate::store::{Store, StoreError};
+use crate::store::{RemoveOnDrop, Store, StoreError};
 use bstr::{ByteSlice, ByteVec};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -89,9 +89,14 @@ pub(crate) fn rewrite(store: &Store) -> Result<(), StoreError> {
     let record = store.database().record()?;
     let realisations = record.realisations.iter().map(|((path, output), object)| (path, output, object));
     let text = lines(realisations, &record.derivations);
-    let new = store.new_build_folder()?;
-    std::fs::write(&new, text).map_err(StoreError::io("write", &new))?;
-    std::fs::rename(&new, &place).map_err(StoreError::io("replace", &place))
+    // Beside it, since `builds` may lie on another disk.
+    let new = RemoveOnDrop(store.folder().join(format!(".new-{}", store.holder().new_name()?)));
+    let written = File::create(&new.0).and_then(|mut file| {
+        file.write_all(&text)?;
+        file.sync_data()
+    });
+    written.map_err(StoreError::io("write", &new.0))?;
+    std::fs::rename(&new.0, &place).map_err(StoreError::io("replace", &place))
 }
 
 /// How many of the realisations that the database knows the file lacks, itself or the derivation; and how many there are.

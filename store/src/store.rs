@@ -8,6 +8,7 @@
 //!   links/…                   files of objects by their contents, see crate::share
 //!   database                  SQLite, see crate::database
 //!   realisations              some of that once more, see crate::record
+//!   .new-…                    the same on its way in
 //!   builds/…                  sandboxes of running builds, mode 0700
 //!   failed/<name>-<number>    sandboxes of failed builds that were to be kept
 //!   logs/<digest>             what the builder of the derivation with that digest printed

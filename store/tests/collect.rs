@@ -157,6 +157,7 @@ fn what_dead_processes_left_goes_and_what_is_in_use_stays() {
         "store/.new-77-0123456789abcdef-0".to_owned(),
         "store/.old-77-0123456789abcdef-1".to_owned(),
         format!("store/{base}"),
+        ".new-77-0123456789abcdef-2".to_owned(),
         "builds/77-0123456789abcdef-0".to_owned(),
         "locks/left".to_owned(),
         "downloads/left.partial".to_owned(),
@@ -186,6 +187,35 @@ fn what_dead_processes_left_goes_and_what_is_in_use_stays() {
     assert!(dead.iter().all(|name| !place(name).exists()));
     assert!(in_use.exists() && place("store/foreign file").exists());
     assert!(place("locks").join(path.digest().to_string()).exists());
+}
+
+#[test]
+fn the_record_is_shortened_though_builds_lie_on_another_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+    let store = open(folder.path());
+    let builds = store.folder().join("builds");
+    std::fs::remove_dir(&builds).unwrap();
+    symlink(disk.path(), &builds).unwrap();
+    let record = store.folder().join("realisations");
+    std::fs::write(&record, "of the past\n".repeat(1000)).unwrap();
+    let collected = collect(&store, Collection::default());
+    assert!(collected.record.is_none(), "{:?}", collected.record);
+    assert_eq!(std::fs::read(&record).unwrap(), b"");
+}
+
+#[test]
+fn what_is_garbage_goes_though_the_record_cannot_be_shortened() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = add(folder.path(), "dead", &[]);
+    let store = open(folder.path());
+    std::fs::create_dir(store.folder().join("realisations")).unwrap();
+    let collected = collect(&store, Collection::default());
+    assert!(collected.record.is_some());
+    assert_eq!((names(&collected), collected.strays.len()), (vec!["dead"], 0));
+    assert_eq!(std::fs::read_dir(store.location(&path).parent().unwrap()).unwrap().count(), 0);
+    let names = std::fs::read_dir(store.folder()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(names.into_iter().all(|name| !name.to_string_lossy().starts_with(".new-")));
 }
 
 #[test]

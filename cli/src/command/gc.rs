@@ -2,7 +2,7 @@
 
 use super::object::hex_of;
 use super::quantity::{age, bytes, show_bytes};
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, chain};
 use crate::session::Session;
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -129,6 +129,12 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
             report.objects.len(),
             report.strays.len(),
             report.alive,
+        ));
+    }
+    if let Some(error) = &collected.record {
+        let error = chain(error);
+        session.progress().print(&format!(
+            "warning: the record of what derivations were realised to is longer than it has to be: {error}"
         ));
     }
     match report.failures.first() {
