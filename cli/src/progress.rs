@@ -1,5 +1,6 @@
 //! What people see while they wait, on standard error: a live display on a terminal, a line for each step elsewhere.
 
+use crate::failure::chain;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
@@ -162,6 +163,10 @@ impl Progress {
             Event::Kept { derivation, folder } => {
                 let line = format!("sx: the failed build of {} is in {}", name(derivation), folder.display());
                 self.print(&line);
+            }
+            Event::NotKept { derivation, reason } => {
+                let (name, reason) = (name(derivation), chain(*reason));
+                self.print(&format!("warning: the failed build of {name} is not kept: {reason}"));
             }
             Event::Failed(derivation) => {
                 end(&mut state, derivation);

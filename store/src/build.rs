@@ -76,9 +76,9 @@ pub(crate) fn build(
         return built;
     }
     if built.is_err() && realiser.failed_builds == FailedBuilds::Keep && folder.exists() {
-        site::describe(&folder, derivation, original)?;
-        let kept = store.keep_failed(&folder, original)?;
-        (realiser.events)(Event::Kept { derivation: original, folder: &kept });
+        let kept = site::describe(&folder, derivation, original);
+        // Why it failed is told whatever comes of this.
+        realiser.tell_kept(original, &kept.and_then(|()| store.keep_failed(&folder, original)));
     }
     built
 }

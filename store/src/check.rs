@@ -387,9 +387,9 @@ impl Second<'_> {
         if self.realiser.failed_builds == FailedBuilds::Delete {
             return Ok(Rebuilt(Kept::Until(new)));
         }
-        let place = self.realiser.store.keep_failed(new.location(), self.original)?;
-        (self.realiser.events)(Event::Kept { derivation: self.original, folder: &place });
-        Ok(Rebuilt(Kept::For(place)))
+        let place = self.realiser.store.keep_failed(new.location(), self.original);
+        self.realiser.tell_kept(self.original, &place);
+        Ok(Rebuilt(place.map_or(Kept::Until(new), Kept::For)))
     }
 
     fn isolate(&self, time: Duration) -> Result<Isolated, Failure> {

@@ -104,6 +104,13 @@ pub enum Event<'a> {
         /// Where.
         folder: &'a Path,
     },
+    /// It was to be kept and could not be.
+    NotKept {
+        /// Its derivation.
+        derivation: &'a StorePath,
+        /// Why.
+        reason: &'a StoreError,
+    },
 }
 
 /// What realising would do.

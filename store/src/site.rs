@@ -10,7 +10,7 @@
 //! ```
 
 use crate::build::{Build, Surroundings};
-use crate::realise::{Failure, RealiseError, Realiser};
+use crate::realise::{Event, Failure, RealiseError, Realiser};
 use crate::sandbox::Sandbox;
 use crate::store::{RemoveOnDrop, StoreError};
 use bstr::ByteSlice;
@@ -88,6 +88,14 @@ impl Realiser<'_> {
         // They are there, perhaps changed.
         sandbox.files.clear();
         Ok(Site { derivation, sandbox, _folder: None })
+    }
+
+    /// Tells where a failed build was kept, or why it wasn't.
+    pub(crate) fn tell_kept(&self, derivation: &StorePath, kept: &Result<PathBuf, StoreError>) {
+        (self.events)(match kept {
+            Ok(folder) => Event::Kept { derivation, folder },
+            Err(reason) => Event::NotKept { derivation, reason },
+        });
     }
 
     fn sandbox(

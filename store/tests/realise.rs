@@ -410,6 +410,18 @@ fn the_folder_of_a_failed_build_is_kept_when_asked_for() {
 }
 
 #[test]
+fn why_a_build_failed_is_told_though_it_cannot_be_kept() {
+    let mut fixture = Fixture::new();
+    let seed = fixture.seed(SEED);
+    let bad = fixture.failing("bad", &seed);
+    let failure = |fixture: &Fixture| fixture.realise(&bad).unwrap_err()[0].failure.to_string();
+    let expected = failure(&fixture);
+    fixture.failed_builds = FailedBuilds::Keep;
+    std::fs::write(fixture.folder.path().join("sx/failed"), "in the way").unwrap();
+    assert_eq!(failure(&fixture), expected);
+}
+
+#[test]
 fn of_a_failed_build_no_set_id_bit_is_kept_and_builds_are_closed_to_others() {
     let mut fixture = Fixture::new();
     let bad = fixture.add(derivation("bad", "builtin:set-id", &[]));
