@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 use sx_derivation::StorePath;
 
@@ -73,7 +73,8 @@ impl Collected {
 }
 
 impl Store {
-    /// Collects garbage. Waits while others look at what they need, until `cancelled` is set.
+    /// Collects garbage. Waits while others look at what they need. Ends early when `cancelled` is set: a store is whole at every
+    /// step.
     pub fn collect(&self, what: &Collection, cancelled: &AtomicBool) -> Result<Collected, StoreError> {
         if what.mode == Mode::Delete {
             self.require_writing()?;
@@ -100,7 +101,9 @@ impl Store {
         collected.record = record::shorten(self).err();
         // From here on nobody waits for us.
         drop(gate);
-        for Discarded { was, is, is_stray } in discarded {
+        // What is left of it when it is called off goes with the next collection.
+        let goes_on = || !cancelled.load(Ordering::Relaxed);
+        for Discarded { was, is, is_stray } in discarded.into_iter().take_while(|_| goes_on()) {
             if is_stray {
                 collected.strays.push((was.clone(), size(&is)));
             }
@@ -110,8 +113,8 @@ impl Store {
             self.passed(Step::Deleted);
         }
         let links = self.folder().join("links");
-        share::sweep(&links, |name| held.owns(name)).map_err(StoreError::io("sweep", &links))?;
-        Ok(collected)
+        share::sweep(&links, |name| held.owns(name), goes_on).map_err(StoreError::io("sweep", &links))?;
+        if goes_on() { Ok(collected) } else { Err(StoreError::Interrupted) }
     }
 
     /// Files without a row that nobody makes.

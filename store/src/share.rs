@@ -100,8 +100,12 @@ impl Sharing {
     }
 }
 
-/// Takes away the entries of the folder `links` that no object shares. Gives the number of them.
-pub(crate) fn sweep(links: &Path, is_in_use: impl Fn(&str) -> bool) -> std::io::Result<usize> {
+/// Takes away the entries of the folder `links` that no object shares, as long as it is to go on. Gives the number of them.
+pub(crate) fn sweep(
+    links: &Path,
+    is_in_use: impl Fn(&str) -> bool,
+    goes_on: impl Fn() -> bool,
+) -> std::io::Result<usize> {
     let folder =
         match rustix::fs::open(links, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) {
             Err(Errno::NOENT) => return Ok(0),
@@ -109,6 +113,9 @@ pub(crate) fn sweep(links: &Path, is_in_use: impl Fn(&str) -> bool) -> std::io::
         };
     let mut swept = 0;
     for entry in rustix::fs::Dir::read_from(&folder)? {
+        if !goes_on() {
+            break;
+        }
         let entry = entry?;
         let name = entry.file_name();
         let is_passing = name.to_bytes().starts_with(b".");

@@ -8,9 +8,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 use sx_derivation::StorePath;
-use sx_store::Store;
 use sx_store::collect::{Collected, Collection, Mode};
 use sx_store::root::RootKind;
+use sx_store::{Step, Store, StoreError};
 
 static GOES_ON: AtomicBool = AtomicBool::new(false);
 
@@ -216,6 +216,21 @@ fn what_is_garbage_goes_though_the_record_cannot_be_shortened() {
     assert_eq!(std::fs::read_dir(store.location(&path).parent().unwrap()).unwrap().count(), 0);
     let names = std::fs::read_dir(store.folder()).unwrap().map(|entry| entry.unwrap().file_name());
     assert!(names.into_iter().all(|name| !name.to_string_lossy().starts_with(".new-")));
+}
+
+#[test]
+fn a_collection_that_is_called_off_leaves_the_rest_to_the_next() {
+    static CALLED_OFF: AtomicBool = AtomicBool::new(false);
+    let folder = tempfile::tempdir().unwrap();
+    add(folder.path(), "one", &[]);
+    add(folder.path(), "two", &[]);
+    let mut store = open(folder.path());
+    store.observe(|step| CALLED_OFF.store(step == Step::Deleted, Ordering::Relaxed));
+    let called_off = store.collect(&Collection::default(), &CALLED_OFF);
+    assert!(matches!(called_off, Err(StoreError::Interrupted)), "{called_off:?}");
+    drop(store);
+    let rest = collect(&open(folder.path()), Collection::default());
+    assert_eq!((rest.objects.len(), rest.strays.len()), (0, 1));
 }
 
 #[test]
