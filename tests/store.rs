@@ -3,10 +3,10 @@
 
 use crate::containers::same;
 use crate::harness::{Test, lasting_folder, output, repository, source_folder, sx};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 pub fn tests() -> Vec<Test> {
     let test = |name, requires, run| Test { name, requires, run };
@@ -26,6 +26,11 @@ pub fn tests() -> Vec<Test> {
             "store::a_wait_for_another_process_can_be_called_off",
             &["kill"],
             a_wait_for_another_process_can_be_called_off,
+        ),
+        test(
+            "store::streams_that_wait_end_at_the_first_signal",
+            &["kill"],
+            streams_that_wait_end_at_the_first_signal,
         ),
         test("store::a_full_disk_damages_nothing", &["unshare", "mount"], a_full_disk_damages_nothing),
         test(
@@ -350,6 +355,36 @@ fn a_wait_for_another_process_can_be_called_off() -> Result<(), String> {
         assert_eq!(status.code(), Some(130), "{rest:?}");
     }
     Ok(())
+}
+
+fn streams_that_wait_end_at_the_first_signal() -> Result<(), String> {
+    let (store, other) = (Store::new()?, Store::new()?);
+    // More than pipes and buffers hold.
+    let expression =
+        r#"builtins.toFile "long" (builtins.concatStringsSep "long" (builtins.genList toString 200000))"#;
+    let path = output(&mut store.sx(&["eval", "--raw", "-E", expression]))?;
+    let stream = run(&mut store.sx(&["store", "export", &path])).stdout;
+    let begin = |command: &mut Command| {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.spawn().map_err(|error| error.to_string())
+    };
+    let end = |mut child: Child| {
+        output(Command::new("kill").arg(child.id().to_string()))?;
+        let status = child.wait().map_err(|error| error.to_string())?;
+        assert_eq!(status.code(), Some(130));
+        Ok::<_, String>(())
+    };
+    for verb in ["dump", "export"] {
+        let mut child = begin(&mut store.sx(&["store", verb, &path]))?;
+        let mut begun = [0];
+        let read = child.stdout.as_mut().expect("it is piped").read_exact(&mut begun);
+        read.map_err(|error| error.to_string())?;
+        end(child)?;
+    }
+    let mut child = begin(&mut other.sx(&["store", "import"]))?;
+    let mut input = child.stdin.take().expect("it is piped");
+    input.write_all(&stream[..stream.len() - 1]).map_err(|error| error.to_string())?;
+    end(child)
 }
 
 /// Runs a script as root of a user namespace with a mount namespace: `$1` is sx, `$2` an empty folder.

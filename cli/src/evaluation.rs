@@ -267,7 +267,7 @@ impl Session {
         }
         let options = self.options(&target.exploring);
         let folder = folder.as_os_str().as_bytes();
-        let result = self.during_evaluation(|| {
+        let result = self.endable(|| {
             evaluate(&host, &options, |evaluator| {
                 let arguments = arguments(evaluator, target, folder)?;
                 let root = match &source {
@@ -332,8 +332,7 @@ impl Session {
             let mut bytes = Vec::new();
             // It may take for ever, or have no end.
             let read = || std::io::stdin().take(most_bytes.saturating_add(1)).read_to_end(&mut bytes);
-            self.during_evaluation(read)
-                .map_err(|error| Failure::io("read", Path::new("standard input"), &error))?;
+            self.endable(read).map_err(|error| Failure::io("read", Path::new("standard input"), &error))?;
             if bytes.len() as u64 > most_bytes {
                 let most_mebibytes = most_bytes >> 20;
                 let error = HostError::TooLarge { most_mebibytes };

@@ -41,11 +41,11 @@ pub struct Session {
     configuration: Configuration,
     progress: Progress,
     cancelled: Arc<AtomicBool>,
-    /// How many evaluations began and ended: odd during one.
-    evaluations: Arc<AtomicUsize>,
+    /// How often what Ctrl-C may end at any place began and ended: odd during it.
+    endable: Arc<AtomicUsize>,
 }
 
-/// How long an evaluation may take to notice Ctrl-C before it is ended as it is; it leaves nothing behind that needs a farewell.
+/// How long what is [endable](Session::endable) may take to notice Ctrl-C before it is ended as it is.
 const PATIENCE: Duration = Duration::from_millis(200);
 
 impl Session {
@@ -85,8 +85,8 @@ impl Session {
         let folder = configuration.store_folder(named, &environment)?;
         let store = open(&folder, configuration.names_store(named))?;
         let progress = Progress::new(general.verbosity(), environment.text("TERM").as_deref());
-        let (cancelled, evaluations) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-        let (flag, current) = (Arc::clone(&cancelled), Arc::clone(&evaluations));
+        let (cancelled, endable) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let (flag, current) = (Arc::clone(&cancelled), Arc::clone(&endable));
         let handler = move || {
             if flag.swap(true, Ordering::Relaxed) {
                 // Asked twice: builds die with this process, and the store needs no farewell.
@@ -94,7 +94,8 @@ impl Session {
             }
             let begun = current.load(Ordering::Relaxed);
             if begun % 2 == 1 {
-                // Most of an evaluation notices at once. Not a library that reads a long text, nor memory that is given back.
+                // Most of it notices at once. Not a library that reads a long text, nor memory that is given back, nor what waits
+                // for a slow reader or writer.
                 std::thread::sleep(PATIENCE);
                 if current.load(Ordering::Relaxed) == begun {
                     let failure = Failure::new(Kind::Interrupted, "interrupted");
@@ -106,7 +107,7 @@ impl Session {
         };
         ctrlc::set_handler(handler)
             .map_err(|error| Failure::new(Kind::Host, format!("cannot listen for Ctrl-C: {error}")))?;
-        Ok(Self { store, environment, configuration, progress, cancelled, evaluations })
+        Ok(Self { store, environment, configuration, progress, cancelled, endable })
     }
 
     /// The folder of the store that a session would open.
@@ -140,11 +141,12 @@ impl Session {
         &self.cancelled
     }
 
-    /// Does what Ctrl-C may end at any place.
-    pub fn during_evaluation<T>(&self, work: impl FnOnce() -> T) -> T {
-        self.evaluations.fetch_add(1, Ordering::Relaxed);
+    /// Does what Ctrl-C may end at any place, also where it waits for others: evaluates, reads standard input, writes streams. It
+    /// leaves nothing behind that needs a farewell.
+    pub fn endable<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.endable.fetch_add(1, Ordering::Relaxed);
         let result = work();
-        self.evaluations.fetch_add(1, Ordering::Relaxed);
+        self.endable.fetch_add(1, Ordering::Relaxed);
         result
     }
 

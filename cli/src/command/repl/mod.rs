@@ -83,7 +83,7 @@ impl<'a> Repl<'_, 'a> {
             let is_terminal = lines.is_terminal();
             let mut next = || lines.next(text.is_empty());
             // On a terminal Ctrl-C is a key; otherwise it ends the wait.
-            let input = if is_terminal { next() } else { self.session.during_evaluation(next) };
+            let input = if is_terminal { next() } else { self.session.endable(next) };
             match input? {
                 Input::Line(line) => text += &line,
                 Input::NotUtf8 => {

@@ -20,8 +20,10 @@ pub struct Arguments {
 pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
     let path = object::named(session, &arguments.path)?;
     let mut output = standard_output()?;
-    let dumped = archive::dump(&session.store().location(&path), &mut output);
-    let done = dumped.and_then(|()| output.flush().map_err(DumpError::Write));
+    let done = session.endable(|| {
+        archive::dump(&session.store().location(&path), &mut output)?;
+        output.flush().map_err(DumpError::Write)
+    });
     done.map_err(Failure::from)
 }
 

@@ -23,7 +23,8 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
     let paths = paths.collect::<Result<Vec<_>, _>>()?;
     let mut output = standard_output()?;
     let progress = super::report::Transfer::new(session, "exported", None);
-    let done = session.store().export_closure(&paths, &mut output, &|step| progress.show(&step));
+    let export = || session.store().export_closure(&paths, &mut output, &|step| progress.show(&step));
+    let done = session.endable(export);
     progress.end();
     done.map_err(|error| match error {
         ExportError::Store(error) => error.into(),

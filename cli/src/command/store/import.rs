@@ -4,7 +4,7 @@ use super::report::{self, Transfer};
 use crate::failure::{Failure, Kind, chain};
 use crate::session::Session;
 use clap::Args;
-use std::io::BufReader;
+use std::io::{BufReader, IsTerminal, Read};
 use sx_store::transfer::{ImportError, Realisations};
 
 /// Take objects from a stream that `sx store export` wrote, on standard input
@@ -35,13 +35,24 @@ impl Trust {
 }
 
 pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
-    let input = BufReader::with_capacity(1 << 17, std::io::stdin().lock());
+    let input = standard_input()?;
     let progress = Transfer::new(session, "read", None);
     let trust = arguments.trust.realisations();
     let store = session.store();
-    let taken = store.import_closure(input, trust, session.cancelled(), &|step| progress.show(&step));
+    let import = || store.import_closure(input, trust, session.cancelled(), &|step| progress.show(&step));
+    let taken = session.endable(import);
     progress.end();
     report::print(session, &taken?, arguments.json)
+}
+
+/// Standard input for many bytes, unless somebody would have to type them.
+pub fn standard_input() -> Result<impl Read, Failure> {
+    let input = std::io::stdin().lock();
+    if input.is_terminal() {
+        let failure = Failure::new(Kind::Usage, "standard input is a terminal, and nobody types these bytes");
+        return Err(failure.hint("give a file or a pipe: `… <FILE`"));
+    }
+    Ok(BufReader::with_capacity(1 << 17, input))
 }
 
 impl From<ImportError> for Failure {

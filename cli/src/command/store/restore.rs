@@ -1,8 +1,8 @@
 //! `sx store restore`
 
+use super::import::standard_input;
 use crate::failure::{Failure, Kind, chain};
 use clap::Args;
-use std::io::BufReader;
 use std::path::PathBuf;
 use sx_store::archive::{Input, RestoreError, restore_alone};
 
@@ -15,7 +15,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let input = Input::new(BufReader::with_capacity(1 << 17, std::io::stdin().lock()));
+    let input = Input::new(standard_input()?);
     restore_alone(input, &arguments.place).map_err(|error| match &error {
         RestoreError::Archive(_) => Failure::new(Kind::Source, chain(&error)),
         RestoreError::Write { source, path } if source.kind() == std::io::ErrorKind::AlreadyExists => {
