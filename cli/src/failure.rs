@@ -185,6 +185,10 @@ impl From<StoreError> for Failure {
                 .hint("is `--store`, SX_STORE or the configuration's `store` right, and its disk mounted? what makes objects, such as `sx realise`, makes a store too"),
             StoreError::NotAStore { .. } => Self::new(Kind::Usage, chain(&error))
                 .hint("a store needs a folder of its own: name one that is empty, or not there yet, with `--store DIR`"),
+            StoreError::Root { place, .. } => Self::new(Kind::Host, chain(&error)).hint(format!(
+                "what it points to is not known, so nothing is deleted: make it readable, or remove `{}`, by which it keeps anything",
+                place.display()
+            )),
             StoreError::NoObjects { .. } => Self::new(Kind::Damage, chain(&error)).hint(
                 "`sx store verify --repair` makes it, and then what was in it, from derivations or a copy",
             ),

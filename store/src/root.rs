@@ -269,7 +269,7 @@ impl Links {
                 },
                 Err(error) if is_gone(&error) => links.stale.push(place),
                 // What can't be read may point to anything: nothing is deleted then.
-                Err(error) => return Err(StoreError::io("read the root", &target)(error)),
+                Err(source) => return Err(StoreError::Root { place, target, source }),
             }
         }
         Ok(links)

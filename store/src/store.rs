@@ -97,6 +97,17 @@ pub enum StoreError {
         /// Something in it that isn't a store's.
         holds: PathBuf,
     },
+    /// A link elsewhere that is a root may point to anything.
+    #[error("cannot read where the root `{target}` points to")]
+    Root {
+        /// The store's own link to it.
+        place: PathBuf,
+        /// Where it is.
+        target: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// What is no link of ours isn't replaced by one.
     #[error("`{place}` is there already and is no link, so it is not replaced by one")]
     NotALink {

@@ -262,7 +262,8 @@ fn a_root_that_cannot_be_read_stops_the_collector() {
         std::fs::read_dir(store.folder().join("roots/results")).unwrap().next().unwrap().unwrap().path();
     std::fs::remove_file(&root).unwrap();
     symlink(turning.join("result"), &root).unwrap();
-    assert!(store.collect(&Collection::default(), &GOES_ON).is_err());
+    let stopped = store.collect(&Collection::default(), &GOES_ON);
+    assert!(matches!(stopped, Err(StoreError::Root { place, .. }) if place == root));
     assert!(store.database().is_valid(&path).unwrap());
 }
 
