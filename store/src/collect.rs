@@ -81,7 +81,7 @@ impl Store {
         }
         let gate = self.holder().enter_alone(cancelled)?;
         let held = Held::read(self.folder())?;
-        let links = Links::read(self.folder(), &held)?;
+        let links = Links::read(self, &held)?;
         let graph = self.database().graph()?;
         let roots: BTreeSet<&StorePath> =
             held.roots.iter().chain(&links.roots).map(|root| &root.path).collect();

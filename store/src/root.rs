@@ -1,4 +1,4 @@
-//! What keeps objects from being collected: temporary roots of running processes, and links.
+//! What keeps objects from being collected: temporary roots of running processes, links, and failed builds that were kept.
 //!
 //! ```text
 //! FOLDER/
@@ -6,6 +6,7 @@
 //!   processes/<process>   locked while that process lives; the paths that it holds, a line each
 //!   roots/…               links to objects, in folders of any depth: whatever is linked is kept
 //!   roots/results/<digest of the place>   links to links elsewhere, such as `result`, that point to objects
+//!   failed/<build>/derivation   whose inputs are kept for as long as it is there, see crate::site
 //! ```
 //!
 //! The protocol, by which nobody loses what he relies on while collectors run beside him:
@@ -13,8 +14,8 @@
 //! 1. Who wants to rely on an object enters the [gate](Gate) beside others, writes its path to the file of his process,
 //!    looks whether it is valid, and leaves. If it is, it stays valid until the process ends. If it isn't, it has to be
 //!    made; its maker holds it before he moves it into place.
-//! 2. A collector enters the gate alone. It reads what processes hold, then the links, in this order: a process that
-//!    ends between has made its links by then. What these reach is alive. It deletes the rows of others in one
+//! 2. A collector enters the gate alone. It reads what processes hold, then the links and what was kept, in this order: a
+//!    process that ends between has made them by then. What these reach is alive. It deletes the rows of others in one
 //!    transaction, renames their files away, and leaves. So nobody looks between its reading and its deleting.
 //! 3. It deletes the renamed files at leisure.
 //!
@@ -25,6 +26,7 @@
 //! Who may not write to the store holds nothing: what he reads stays for as long as those want it who may.
 
 use crate::lock::{Gate, try_flock};
+use crate::site;
 use crate::store::{Store, StoreError};
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
@@ -55,6 +57,8 @@ pub enum RootKind {
     Link(PathBuf),
     /// A link elsewhere that a realisation made: its place.
     Result(PathBuf),
+    /// A failed build that was kept, which needs it to be entered: its folder.
+    Failed(PathBuf),
     /// A running process: its number, as it is known where it runs.
     Process(u32),
 }
@@ -245,7 +249,7 @@ impl Held {
     }
 }
 
-/// The links that are roots.
+/// The links that are roots, and what kept builds need.
 #[derive(Debug, Default)]
 pub(crate) struct Links {
     pub(crate) roots: BTreeSet<Root>,
@@ -254,8 +258,8 @@ pub(crate) struct Links {
 }
 
 impl Links {
-    pub(crate) fn read(folder: &Path, held: &Held) -> Result<Self, StoreError> {
-        let OwnLinks { roots, results, unfinished, idle: _ } = OwnLinks::read(folder)?;
+    pub(crate) fn read(store: &Store, held: &Held) -> Result<Self, StoreError> {
+        let OwnLinks { roots, results, unfinished, idle: _ } = OwnLinks::read(store.folder())?;
         let is_owned = |place: &PathBuf| held.owns(&place.file_name().unwrap_or_default().to_string_lossy());
         let stale = unfinished.into_iter().filter(|place| !is_owned(place)).collect();
         let mut links = Self { roots, stale };
@@ -271,6 +275,11 @@ impl Links {
                 // What can't be read may point to anything: nothing is deleted then.
                 Err(source) => return Err(StoreError::Root { place, target, source }),
             }
+        }
+        if store.require_writing().is_ok() {
+            // Who may only read can't look there, and collects nothing.
+            let kept = site::inputs_of_kept(store.folder())?.into_iter();
+            links.roots.extend(kept.map(|(place, path)| Root { kind: RootKind::Failed(place), path }));
         }
         Ok(links)
     }
@@ -328,7 +337,7 @@ impl OwnLinks {
 }
 
 /// Not there, or not a link any more.
-fn is_gone(error: &std::io::Error) -> bool {
+pub(crate) fn is_gone(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{InvalidInput, NotADirectory, NotFound};
     matches!(error.kind(), NotFound | NotADirectory | InvalidInput)
 }
@@ -385,7 +394,7 @@ impl Store {
     /// All roots, those of running processes first.
     pub fn roots(&self) -> Result<Vec<Root>, StoreError> {
         let held = Held::read(self.folder())?;
-        let links = Links::read(self.folder(), &held)?;
+        let links = Links::read(self, &held)?;
         Ok(held.roots.into_iter().chain(links.roots).collect())
     }
 

@@ -6,11 +6,12 @@
 //! failed/<name>-<number>/
 //!   build/, tmp/  what the builder saw as /build and /tmp
 //!   store/        its outputs
-//!   derivation    three lines: the path of the derivation, that of the resolved one, and the resolved one's text
+//!   derivation    by which its inputs are kept too; three lines: the path of the derivation, that of the resolved one, and the resolved one's text
 //! ```
 
 use crate::build::{Build, Surroundings};
 use crate::realise::{Event, Failure, RealiseError, Realiser};
+use crate::root::{entries, is_gone};
 use crate::sandbox::Sandbox;
 use crate::store::{RemoveOnDrop, StoreError};
 use bstr::ByteSlice;
@@ -120,6 +121,24 @@ pub(crate) fn describe(
     text.extend(derivation.encode());
     let place = folder.join(DESCRIPTION);
     std::fs::write(&place, text).map_err(StoreError::io("write", &place))
+}
+
+/// The inputs of the failed builds that are kept in the store's folder, each with its build's folder. What doesn't say what it was
+/// can't be entered, and needs nothing.
+pub(crate) fn inputs_of_kept(store: &Path) -> Result<Vec<(PathBuf, StorePath)>, StoreError> {
+    let mut inputs = Vec::new();
+    for folder in entries(&store.join("failed"))? {
+        match read_description(&folder) {
+            Ok((_, derivation)) => {
+                inputs.extend(derivation.input_sources.into_iter().map(|input| (folder.clone(), input)));
+            }
+            Err(KeptError::NotKept { source, .. }) if !is_gone(&source) => {
+                return Err(StoreError::io("read what was built in", &folder)(source));
+            }
+            Err(_) => {}
+        }
+    }
+    Ok(inputs)
 }
 
 fn read_description(folder: &Path) -> Result<(StorePath, Derivation), KeptError> {

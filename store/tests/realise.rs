@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use sx_derivation::{Algorithm, Derivation, Derivations, Hash, Output, StorePath};
 use sx_store::realise::{AfterFailure, FailedBuilds, RealiseError, SYSTEM};
+use sx_store::root::RootKind;
 use sx_store::sandbox::{Exit, Limits};
 use sx_store::substitute::{Copies, CopyError, Substituted};
 use sx_store::{Builtin, Event, Failure, Realiser, Step, Store, Task, hex0};
@@ -403,10 +404,20 @@ fn the_folder_of_a_failed_build_is_kept_when_asked_for() {
     let bad = fixture.failing("bad", &seed);
     fixture.failed_builds = FailedBuilds::Keep;
     fixture.realise(&bad).unwrap_err();
-    let kept = fixture.folder.path().join("sx/failed/bad-0/build/x");
-    assert!(kept.is_file());
-    fixture.store.collect(&Default::default(), &AtomicBool::new(false)).unwrap();
-    assert!(kept.is_file(), "no collector takes it");
+    let kept = fixture.folder.path().join("sx/failed/bad-0");
+    assert!(kept.join("build/x").is_file());
+    // Another process's, since this one's holds what it used.
+    let store = Store::open(&fixture.folder.path().join("sx")).unwrap();
+    drop(fixture.store);
+    let collected = || store.collect(&Default::default(), &AtomicBool::new(false)).unwrap();
+    let first = collected();
+    assert_eq!((first.alive, first.objects.len()), (2, 1), "its builder and its source stay");
+    assert!(kept.join("build/x").is_file(), "no collector takes it");
+    let roots = store.roots().unwrap();
+    assert!(roots.iter().all(|root| root.kind == RootKind::Failed(kept.clone())), "{roots:?}");
+    std::fs::remove_dir_all(&kept).unwrap();
+    let second = collected();
+    assert_eq!((second.alive, second.objects.len()), (0, 2));
 }
 
 #[test]

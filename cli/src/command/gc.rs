@@ -13,9 +13,10 @@ use sx_store::root::{Root, RootKind};
 
 /// Delete what no root needs from the store, beside builds that run
 ///
-/// Roots are links in the store's folder `roots`, links that `sx realise --out-link` made, and what running processes
-/// use. Only outputs and sources that these refer to are kept: tools that were needed to build them go. Logs of builds that failed
-/// stay for 30 days.
+/// Roots are links in the store's folder `roots`, links that `sx realise --out-link` made, what running processes use, and the
+/// inputs of failed builds that `--keep-failed` kept. Only outputs and sources that these refer to are kept: tools that were needed to
+/// build them go. Logs of builds that failed stay for 30 days. A kept build stays, with its inputs, until you remove its folder from the
+/// store's folder `failed`.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Arguments {
@@ -154,7 +155,7 @@ struct RootsReport {
 #[derive(Serialize)]
 struct RootReport {
     kind: &'static str,
-    /// The link's place or the process's number.
+    /// The place of the link or the kept build, or the process's number.
     name: String,
     /// The name's bytes, if they are no text.
     name_hex: Option<String>,
@@ -200,6 +201,7 @@ fn report(root: Root, references: Vec<String>) -> RootReport {
     let (kind, name) = match root.kind {
         RootKind::Link(place) => ("link", place.into_os_string()),
         RootKind::Result(place) => ("result", place.into_os_string()),
+        RootKind::Failed(place) => ("failed", place.into_os_string()),
         RootKind::Process(number) => ("process", number.to_string().into()),
     };
     let (name, name_hex) = (name.display().to_string(), hex_of(&name));

@@ -198,7 +198,8 @@ pub struct Building {
     /// After a failure, go on with what doesn't need it
     #[arg(long)]
     pub keep_going: bool,
-    /// Leave the folders of failed builds for you to look at, in the store's folder `failed`
+    /// Leave the folders of failed builds for you to look at, in the store's folder `failed`, and their inputs in the store, until
+    /// you remove them
     #[arg(long)]
     pub keep_failed: bool,
 }
