@@ -85,8 +85,8 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
     let collection = Collection {
         mode: if arguments.dry_run { Mode::DryRun } else { Mode::Delete },
         max_freed_bytes: arguments.max_freed,
-        older_than: arguments.older_than.and_then(|age| SystemTime::now().checked_sub(age)),
-        logs_older_than: SystemTime::now().checked_sub(FAILED_LOGS),
+        older_than: arguments.older_than.map(so_long_ago),
+        logs_older_than: Some(so_long_ago(FAILED_LOGS)),
     };
     let collected = session.store().collect(&collection, session.cancelled())?;
     let objects = collected.objects.iter();
@@ -145,6 +145,11 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
             Err(Failure::new(Kind::Host, format!("{count} files could not be deleted, the first is {first}")))
         }
     }
+}
+
+/// The time before this age. A clock that doesn't reach back so far gives its beginning, and nothing is from before that.
+fn so_long_ago(age: Duration) -> SystemTime {
+    SystemTime::now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 #[derive(Serialize)]
@@ -206,4 +211,15 @@ fn report(root: Root, references: Vec<String>) -> RootReport {
     };
     let (name, name_hex) = (name.display().to_string(), hex_of(&name));
     RootReport { kind, name, name_hex, path: root.path.to_string(), references }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_older_than_the_clock_reaches_back() {
+        assert_eq!(so_long_ago(Duration::MAX), SystemTime::UNIX_EPOCH);
+        assert!(so_long_ago(Duration::from_secs(60)) > SystemTime::UNIX_EPOCH);
+    }
 }
