@@ -239,6 +239,9 @@ fn an_object_says_where_it_comes_from() -> Result<(), String> {
     let first = found.split('\t').next().unwrap_or_default().to_owned();
     assert!(first.ends_with("-a"), "{found}");
     assert_eq!(output(&mut store.sx(&["why-depends", &text, &first]))?, format!("{text}\n{first}"));
+    let report = output(&mut store.sx(&["why-depends", "--json", &text, &first]))?;
+    let report: serde_json::Value = serde_json::from_str(&report).map_err(|error| error.to_string())?;
+    assert_eq!(report, serde_json::json!({ "references": [text, first] }));
     assert_eq!(chain(&first, &text).0, Some(1));
     assert_eq!(code(&mut store.sx(&["path-info", "/etc/passwd"])).0, Some(2));
     Ok(())
