@@ -188,9 +188,17 @@ fn names_and_pipes_are_taken_as_they_are() -> Result<(), String> {
     let roots: serde_json::Value = serde_json::from_str(&roots).map_err(|error| error.to_string())?;
     let hex: String = link.as_os_str().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(roots["roots"][0]["name_hex"], hex);
+    let shown = format!("\"{}/b\\xFF\"", store.0.path().display());
+    assert_eq!(output(&mut store.sx(&["gc", "roots"]))?, format!("result {shown}\t{path}"));
+    // A name that looks like a line of another root is seen to be none.
+    let root = store.folder().join("roots/a\nlink b");
+    std::os::unix::fs::symlink(store.location(&path), root).map_err(failed)?;
+    let roots = output(&mut store.sx(&["gc", "roots"]))?;
+    assert!(roots.lines().count() == 2 && roots.contains("roots/a\\nlink b\"\t"), "{roots}");
     std::fs::write(store.folder().join("downloads").join(name), "").map_err(failed)?;
     let strays = output(&mut store.sx(&["gc", "--dry-run", "--json"]))?;
     assert!(strays.contains("62ff\""), "{strays}");
+    assert!(store.garbage()?.contains("downloads/b\\xFF\""), "{}", store.garbage()?);
     // So is a store in a folder whose name is no text.
     let mut elsewhere = store.sx(&["realise", "--json", "bootstrap.seed"]);
     let place = store.0.path().join(std::ffi::OsStr::from_bytes(b"c\xff"));

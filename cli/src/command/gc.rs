@@ -1,6 +1,6 @@
 //! `sx gc`
 
-use super::object::hex_of;
+use super::object::{hex_of, quoted, shown};
 use super::quantity::{age, bytes, show_bytes};
 use crate::failure::{Failure, Kind, chain};
 use crate::session::Session;
@@ -75,6 +75,8 @@ struct StrayReport {
     place: String,
     /// The place's bytes, if they are no text.
     place_hex: Option<String>,
+    #[serde(skip)]
+    shown: String,
     size_bytes: u64,
 }
 
@@ -101,6 +103,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
             .map(|(place, size)| StrayReport {
                 place: place.display().to_string(),
                 place_hex: hex_of(place.as_os_str()),
+                shown: shown(place.as_os_str()),
                 size_bytes: *size,
             })
             .collect(),
@@ -108,7 +111,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
         failures: collected
             .failures
             .iter()
-            .map(|(place, error)| format!("{}: {error}", place.display()))
+            .map(|(place, error)| format!("{}: {error}", shown(place.as_os_str())))
             .collect(),
     };
     if arguments.json {
@@ -117,7 +120,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
         if arguments.dry_run {
             let objects =
                 report.objects.iter().map(|object| format!("{}\t{}", object.size_bytes, object.path));
-            let strays = report.strays.iter().map(|stray| format!("{}\t{}", stray.size_bytes, stray.place));
+            let strays = report.strays.iter().map(|stray| format!("{}\t{}", stray.size_bytes, stray.shown));
             let lines: Vec<String> = objects.chain(strays).collect();
             if !lines.is_empty() {
                 session.print(&lines.join("\n"))?;
@@ -164,6 +167,8 @@ struct RootReport {
     name: String,
     /// The name's bytes, if they are no text.
     name_hex: Option<String>,
+    #[serde(skip)]
+    shown: String,
     path: String,
     /// From the root's object to the one asked for.
     references: Vec<String>,
@@ -174,9 +179,9 @@ fn roots(session: &Session, arguments: &RootArguments) -> Result<(), Failure> {
     match &arguments.path {
         None => {
             for place in session.store().idle_roots()? {
-                let place = place.display();
+                let place = quoted(place.as_os_str());
                 session.progress().tell(&format!(
-                    "warning: `{place}` is no link to an object of the store, so it keeps nothing"
+                    "warning: {place} is no link to an object of the store, so it keeps nothing"
                 ));
             }
             found.extend(session.store().roots()?.into_iter().map(|root| report(root, Vec::new())));
@@ -195,8 +200,8 @@ fn roots(session: &Session, arguments: &RootArguments) -> Result<(), Failure> {
         return session.print_json(&RootsReport { roots: found });
     }
     let show = |root: RootReport| match root.references.is_empty() {
-        true => format!("{} {}\t{}", root.kind, root.name, root.path),
-        false => format!("{} {}\n  {}", root.kind, root.name, root.references.join("\n  ")),
+        true => format!("{} {}\t{}", root.kind, root.shown, root.path),
+        false => format!("{} {}\n  {}", root.kind, root.shown, root.references.join("\n  ")),
     };
     let lines: Vec<String> = found.into_iter().map(show).collect();
     if lines.is_empty() { Ok(()) } else { session.print(&lines.join("\n")) }
@@ -209,8 +214,8 @@ fn report(root: Root, references: Vec<String>) -> RootReport {
         RootKind::Failed(place) => ("failed", place.into_os_string()),
         RootKind::Process(number) => ("process", number.to_string().into()),
     };
-    let (name, name_hex) = (name.display().to_string(), hex_of(&name));
-    RootReport { kind, name, name_hex, path: root.path.to_string(), references }
+    let (shown, name_hex, name) = (shown(&name), hex_of(&name), name.display().to_string());
+    RootReport { kind, name, name_hex, shown, path: root.path.to_string(), references }
 }
 
 #[cfg(test)]

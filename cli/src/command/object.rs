@@ -38,9 +38,8 @@ pub fn named_in(store: &Store, text: impl AsRef<OsStr>) -> Result<StorePath, Fai
 pub fn path_in(store: &Store, text: impl AsRef<OsStr>) -> Result<StorePath, Failure> {
     let text = text.as_ref();
     parse(store, text).ok_or_else(|| {
-        // Bytes that are no text are escaped, so that they can be told apart.
-        let shown = text.to_str().map_or_else(|| format!("{text:?}"), |text| format!("`{text}`"));
-        let failure = Failure::new(Kind::Usage, format!("{shown} is no store path and does not lead to one"));
+        let message = format!("{} is no store path and does not lead to one", quoted(text));
+        let failure = Failure::new(Kind::Usage, message);
         failure.hint("`sx realise ATTRIBUTE` prints a package's store path")
     })
 }
@@ -49,6 +48,22 @@ pub fn path_in(store: &Store, text: impl AsRef<OsStr>) -> Result<StorePath, Fail
 pub fn hex_of(name: &OsStr) -> Option<String> {
     let hex = || name.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     name.to_str().is_none().then(hex)
+}
+
+/// A name as it is; in quotation marks and escaped if bytes of it are no text, or characters that can't be seen. No two look alike.
+pub fn shown(name: &OsStr) -> String {
+    escaped(name).unwrap_or_else(|| name.display().to_string())
+}
+
+/// The same for a sentence, with backticks around a name that is as it is.
+pub fn quoted(name: &OsStr) -> String {
+    escaped(name).unwrap_or_else(|| format!("`{}`", name.display()))
+}
+
+/// In quotation marks, if it can't be shown as it is.
+fn escaped(name: &OsStr) -> Option<String> {
+    let is_plain = name.to_str().is_some_and(|text| !text.contains(char::is_control));
+    (!is_plain).then(|| format!("{name:?}"))
 }
 
 fn parse(store: &Store, text: &OsStr) -> Option<StorePath> {
