@@ -20,6 +20,7 @@ mod relied;
 mod session;
 mod signing;
 mod substitution;
+mod surroundings;
 mod temporary;
 mod terminal;
 mod transfer;

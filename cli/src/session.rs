@@ -1,18 +1,17 @@
-//! What the verbs share: the store, the display, the way to realise, and what ends everything.
+//! What the verbs share that need a store: the store, and the way to realise.
 
 use crate::builtins;
 use crate::cargo;
 use crate::command::{Building, General, Target};
 use crate::configuration::{Configuration, Environment};
 use crate::failure::{Failure, Kind};
-use crate::progress::Progress;
-use serde::Serialize;
+use crate::surroundings::Surroundings;
 use std::collections::BTreeSet;
-use std::io::Write;
+use std::ops::Deref;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 use sx_derivation::{Derivations, StorePath};
 use sx_signing::Statement;
@@ -34,19 +33,19 @@ pub enum CheckDepth {
     ToTheSeed,
 }
 
-/// One run of the command.
+/// One run of the command with a store.
 pub struct Session {
     store: Store,
-    environment: Environment,
-    configuration: Configuration,
-    progress: Progress,
-    cancelled: Arc<AtomicBool>,
-    /// How often what Ctrl-C may end at any place began and ended: odd during it.
-    endable: Arc<AtomicUsize>,
+    surroundings: Surroundings,
 }
 
-/// How long what is [endable](Session::endable) may take to notice Ctrl-C before it is ended as it is.
-const PATIENCE: Duration = Duration::from_millis(200);
+impl Deref for Session {
+    type Target = Surroundings;
+
+    fn deref(&self) -> &Surroundings {
+        &self.surroundings
+    }
+}
 
 impl Session {
     /// Reads the configuration, opens the store, which is made if it isn't there and has to be writable, and listens for Ctrl-C.
@@ -79,35 +78,12 @@ impl Session {
         general: &General,
         open: impl FnOnce(&Path, bool) -> Result<Store, StoreError>,
     ) -> Result<Self, Failure> {
-        let environment = Environment::read();
-        let configuration = Configuration::read(&environment)?;
-        let named = general.store.as_deref();
-        let folder = configuration.store_folder(named, &environment)?;
-        let store = open(&folder, configuration.names_store(named))?;
-        let progress = Progress::new(general.verbosity(), environment.text("TERM").as_deref());
-        let (cancelled, endable) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-        let (flag, current) = (Arc::clone(&cancelled), Arc::clone(&endable));
-        let handler = move || {
-            if flag.swap(true, Ordering::Relaxed) {
-                // Asked twice: builds die with this process, and the store needs no farewell.
-                std::process::exit(Kind::Interrupted.code().into());
-            }
-            let begun = current.load(Ordering::Relaxed);
-            if begun % 2 == 1 {
-                // Most of it notices at once. Not a library that reads a long text, nor memory that is given back, nor what waits
-                // for a slow reader or writer.
-                std::thread::sleep(PATIENCE);
-                if current.load(Ordering::Relaxed) == begun {
-                    let failure = Failure::new(Kind::Interrupted, "interrupted");
-                    // With nobody to read, there is nobody to tell.
-                    let _ = write!(std::io::stderr(), "{}", failure.render(crate::has_colour()));
-                    std::process::exit(Kind::Interrupted.code().into());
-                }
-            }
-        };
-        ctrlc::set_handler(handler)
-            .map_err(|error| Failure::new(Kind::Host, format!("cannot listen for Ctrl-C: {error}")))?;
-        Ok(Self { store, environment, configuration, progress, cancelled, endable })
+        let surroundings = Surroundings::new(general)?;
+        let (configuration, named) = (surroundings.configuration(), general.store.as_deref());
+        let folder = configuration.store_folder(named, surroundings.environment())?;
+        // A making that is interrupted is gone on with.
+        let store = surroundings.endable(|| open(&folder, configuration.names_store(named)))?;
+        Ok(Self { store, surroundings })
     }
 
     /// The folder of the store that a session would open.
@@ -121,35 +97,6 @@ impl Session {
         &self.store
     }
 
-    /// The display.
-    pub const fn progress(&self) -> &Progress {
-        &self.progress
-    }
-
-    /// The environment as it was at the start.
-    pub const fn environment(&self) -> &Environment {
-        &self.environment
-    }
-
-    /// The configuration.
-    pub const fn configuration(&self) -> &Configuration {
-        &self.configuration
-    }
-
-    /// The flag that ends everything.
-    pub const fn cancelled(&self) -> &Arc<AtomicBool> {
-        &self.cancelled
-    }
-
-    /// Does what Ctrl-C may end at any place, also where it waits for others: evaluates, reads standard input, writes streams. It
-    /// leaves nothing behind that needs a farewell.
-    pub fn endable<T>(&self, work: impl FnOnce() -> T) -> T {
-        self.endable.fetch_add(1, Ordering::Relaxed);
-        let result = work();
-        self.endable.fetch_add(1, Ordering::Relaxed);
-        result
-    }
-
     /// Realises what is wanted. Gives the store paths in the order asked for.
     pub fn realise(
         &self,
@@ -158,7 +105,7 @@ impl Session {
         wanted: &[(StorePath, String)],
     ) -> Result<Vec<StorePath>, Failure> {
         let result = self.with_realiser(building, derivations, |realiser| realiser.realise(wanted));
-        self.progress.clear();
+        self.progress().clear();
         result.map_err(|mut errors| {
             // What failed by itself tells more than what was interrupted because of it.
             let first =
@@ -168,7 +115,7 @@ impl Session {
             for error in
                 errors.into_iter().filter(|error| !matches!(*error.failure, sx_store::Failure::Interrupted))
             {
-                self.progress.print(Failure::from(error).render(crate::has_colour()).trim_end());
+                self.progress().print(Failure::from(error).render(crate::has_colour()).trim_end());
             }
             last
         })
@@ -182,7 +129,7 @@ impl Session {
     ) -> Vec<(StorePath, sx_store::Failure)> {
         let failures =
             self.with_realiser(building, &Derivations::new(), |realiser| realiser.rebuild(damaged));
-        self.progress.clear();
+        self.progress().clear();
         failures
     }
 
@@ -194,7 +141,7 @@ impl Session {
         path: &StorePath,
     ) -> Result<Site, Failure> {
         let site = self.with_realiser(building, derivations, |realiser| realiser.site(path));
-        self.progress.clear();
+        self.progress().clear();
         Ok(site?)
     }
 
@@ -263,8 +210,8 @@ impl Session {
                 .collect();
             Ok(results)
         });
-        self.progress.clear();
-        if self.cancelled.load(Ordering::Relaxed) {
+        self.progress().clear();
+        if self.cancelled().load(Ordering::Relaxed) {
             return Err(Failure::new(Kind::Interrupted, "interrupted"));
         }
         results.map_err(|error: RealiseError| error.into())
@@ -299,7 +246,7 @@ impl Session {
             }
             Ok(statements)
         });
-        self.progress.clear();
+        self.progress().clear();
         statements
     }
 
@@ -323,8 +270,8 @@ impl Session {
         work: impl FnOnce(&Realiser<'_>) -> T,
     ) -> T {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        let jobs = building.jobs.map(usize::from).or(self.configuration.jobs).unwrap_or(processors);
-        let of_builds = &self.configuration.limits;
+        let jobs = building.jobs.map(usize::from).or(self.configuration().jobs).unwrap_or(processors);
+        let of_builds = &self.configuration().limits;
         let limits = Limits {
             time: Some(Duration::from_secs(building.timeout)),
             silence: building.max_silent_time.or(of_builds.silence_seconds).map(Duration::from_secs),
@@ -334,58 +281,46 @@ impl Session {
             output_bytes: building.limit_output.or(of_builds.output),
             ..Limits::default()
         };
-        let events = |event: sx_store::Event<'_>| self.progress.show(&event);
+        let events = |event: sx_store::Event<'_>| self.progress().show(&event);
         let realiser = Realiser {
             store: &self.store,
             derivations,
-            builtins: builtins::all(|downloads| self.fetch_options(building, downloads), &self.progress),
+            builtins: builtins::all(|downloads| self.fetch_options(building, downloads), self.progress()),
             jobs,
             cores: building.cores.map_or(processors, usize::from),
             limits,
             after_failure: if building.keep_going { AfterFailure::GoOn } else { AfterFailure::Stop },
             failed_builds: if building.keep_failed { FailedBuilds::Keep } else { FailedBuilds::Delete },
             events: &events,
-            cancelled: &self.cancelled,
+            cancelled: self.cancelled(),
         };
         work(&realiser)
     }
 
     fn fetch_options(&self, building: &Building, downloads: PathBuf) -> FetchOptions {
-        let variable =
-            |lower: &str, upper: &str| self.environment.text(lower).or_else(|| self.environment.text(upper));
+        let variable = |lower: &str, upper: &str| {
+            self.environment().text(lower).or_else(|| self.environment().text(upper))
+        };
         let mut options = FetchOptions::new(downloads);
         options.source_folders.clone_from(&building.source_folders);
-        options.source_folders.extend(self.configuration.source_folders.iter().cloned());
+        options.source_folders.extend(self.configuration().source_folders.iter().cloned());
         options.debian_mirrors.clone_from(&building.debian_mirrors);
-        options.debian_mirrors.extend(self.configuration.debian_mirrors.iter().cloned());
+        options.debian_mirrors.extend(self.configuration().debian_mirrors.iter().cloned());
         options.apt = apt::read_host();
         options.crate_registries.clone_from(&building.crate_registries);
-        options.crate_registries.extend(self.configuration.crate_registries.iter().cloned());
-        if let Some(home) = self.environment.cargo_home() {
+        options.crate_registries.extend(self.configuration().crate_registries.iter().cloned());
+        if let Some(home) = self.environment().cargo_home() {
             let sources = cargo::read(&home);
             options.crate_indexes = sources.indexes;
             options.source_folders.extend(sources.folders);
         }
-        options.certificate_file = self.environment.get("SSL_CERT_FILE").map(PathBuf::from);
+        options.certificate_file = self.environment().get("SSL_CERT_FILE").map(PathBuf::from);
         options.proxies = Proxies::from_variables(
             // The upper-case form of this one can be set by a stranger's request where sx runs as a CGI program.
-            self.environment.text("http_proxy"),
+            self.environment().text("http_proxy"),
             variable("https_proxy", "HTTPS_PROXY"),
             variable("no_proxy", "NO_PROXY").as_deref(),
         );
         options
-    }
-
-    /// Prints data.
-    pub fn print(&self, text: &str) -> Result<(), Failure> {
-        let mut output = std::io::stdout().lock();
-        let written = writeln!(output, "{text}").and_then(|()| output.flush());
-        written.map_err(|error| Failure::output(&error))
-    }
-
-    /// Prints a record as JSON.
-    pub fn print_json(&self, record: &impl Serialize) -> Result<(), Failure> {
-        let text = serde_json::to_string_pretty(record).expect("records of ours have text keys only");
-        self.print(&text)
     }
 }
