@@ -146,12 +146,32 @@ fn what_makes_no_objects_makes_no_store() -> Result<(), String> {
         &["why-depends", &path, &path],
         &["diff", &path, &path],
         &["graph", &path],
+        &["graph", "--runtime", "bootstrap.seed"],
         &["run", &path],
         &["shell", &path],
+        &["verify", &path],
+        &["verify", "bootstrap.seed"],
+        &["attestation", "list"],
+        &["attestation", "export", "/nowhere"],
+        &["attestation", "push", "localhost:1/x:1", &path],
+        &["image", "show", &path],
+        &["image", "diff", &path, "/etc/passwd"],
     ] {
         let (code, error) = code(&mut store.sx(arguments));
         let told = format!("error: there is no store at `{}`\nhint: ", store.folder().display());
         assert!(code == Some(2) && error.starts_with(&told), "{arguments:?}: {code:?} {error}");
+        assert!(!store.folder().exists(), "{arguments:?} made one");
+    }
+    let key = store.0.path().join("key").display().to_string();
+    for (arguments, expected) in [
+        (&["key", "generate", "-o", &key][..], 0),
+        (&["key", "show", &key], 0),
+        (&["policy", "-o", "/nowhere", "--cosign"], 2),
+        (&["sign", "localhost:1/x:1", "--attach"], 2),
+        (&["image", "show", "/etc/passwd"], 2),
+    ] {
+        let (code, error) = code(&mut store.sx(arguments));
+        assert!(code == Some(expected) && !error.contains("store"), "{arguments:?}: {code:?} {error}");
         assert!(!store.folder().exists(), "{arguments:?} made one");
     }
     // The usual one, which nobody has named.

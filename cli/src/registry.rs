@@ -1,7 +1,7 @@
 //! How `sx push` and `sx pull` talk to registries: certificates, credentials, what is shown.
 
 use crate::failure::{Failure, Kind, chain};
-use crate::session::Session;
+use crate::surroundings::Surroundings;
 use crate::transfer::Transfer;
 use clap::Args;
 use std::num::NonZeroUsize;
@@ -49,7 +49,7 @@ const CERTIFICATES: [&str; 5] = [
     "/etc/ssl/cert.pem",
 ];
 
-impl Session {
+impl Surroundings {
     /// Works with the repository that an address names.
     pub fn with_registry<T>(
         &self,

@@ -3,6 +3,7 @@
 use crate::failure::{Failure, Kind, chain};
 use crate::registry::RegistryArguments;
 use crate::session::Session;
+use crate::surroundings::Surroundings;
 use clap::Args;
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -46,11 +47,11 @@ pub struct KeyArguments {
 
 impl KeyArguments {
     /// The key.
-    pub fn secret(&self, session: &Session) -> Result<Secret, Failure> {
+    pub fn secret(&self, surroundings: &Surroundings) -> Result<Secret, Failure> {
         if let Some(key) = &self.gpg_key {
             return Ok(Secret::Gpg(GpgKey { program: "gpg".into(), home: None, key: key.clone() }));
         }
-        let file = self.key.as_ref().or(session.configuration().key.as_ref()).ok_or_else(|| {
+        let file = self.key.as_ref().or(surroundings.configuration().key.as_ref()).ok_or_else(|| {
             Failure::new(Kind::Usage, "there is no key to sign with").hint(
                 "give one: `--key FILE` or `--gpg-key ID`; `sx key generate -o FILE` makes one for a machine",
             )
@@ -98,8 +99,8 @@ pub struct Trusted<'a> {
 
 impl TrustArguments {
     /// Reads the trust file.
-    pub fn read(&self, session: &Session) -> Result<Trusted<'_>, Failure> {
-        let file = self.trust.as_ref().or(session.configuration().trust.as_ref()).ok_or_else(|| {
+    pub fn read(&self, surroundings: &Surroundings) -> Result<Trusted<'_>, Failure> {
+        let file = self.trust.as_ref().or(surroundings.configuration().trust.as_ref()).ok_or_else(|| {
             Failure::new(Kind::Usage, "there is no trust file that says whose signatures count")
                 .hint("give one: `--trust FILE`, or `trust = \"FILE\"` in the configuration")
         })?;
@@ -279,7 +280,9 @@ impl Session {
         }
         Ok(new)
     }
+}
 
+impl Surroundings {
     /// Signs an image and attaches the signature to it: an OpenPGP key's as sx has it, an Ed25519 key's in cosign's form.
     pub fn attach_signature(
         &self,
@@ -307,11 +310,11 @@ impl Session {
 
 /// The image that an address leads to, as it is signed.
 pub fn claim_of(
-    session: &Session,
+    surroundings: &Surroundings,
     arguments: &RegistryArguments,
     address: &Address,
 ) -> Result<ImageClaim, Failure> {
-    let image = session.with_registry(arguments, address, Vec::new(), |client| client.image())?;
+    let image = surroundings.with_registry(arguments, address, Vec::new(), |client| client.image())?;
     let name = format!("{}/{}:{}", address.registry, address.repository, address.tag);
     claim(&name, &image.digest.to_string())
 }

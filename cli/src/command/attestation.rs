@@ -1,6 +1,6 @@
 //! `sx attestation`
 
-use super::Target;
+use super::{General, Target};
 use crate::failure::{Failure, Kind};
 use crate::registry::RegistryArguments;
 use crate::session::Session;
@@ -80,7 +80,11 @@ struct ClaimReport {
     signatures: Vec<String>,
 }
 
-pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
+pub fn run(general: &General, arguments: &Arguments) -> Result<(), Failure> {
+    let session = &match &arguments.verb {
+        Verb::Import { .. } | Verb::Pull { .. } => Session::new(general)?,
+        Verb::List { .. } | Verb::Export { .. } | Verb::Push(_) => Session::of_what_is_there(general)?,
+    };
     match &arguments.verb {
         Verb::List { json } => list(session, *json),
         Verb::Export { folder } => {

@@ -1,8 +1,8 @@
 //! `sx key`
 
 use crate::failure::{Failure, Kind};
-use crate::session::Session;
 use crate::signing::{of, read_file};
+use crate::surroundings::Surroundings;
 use clap::{Args, Subcommand};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
@@ -36,7 +36,7 @@ enum Verb {
     },
 }
 
-pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
+pub fn run(surroundings: &Surroundings, arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.verb {
         Verb::Generate { output } => {
             let mut seed = [0; 32];
@@ -53,13 +53,13 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
                 file.sync_all()
             })
             .map_err(|error| Failure::io("write the key", output, &error))?;
-            session.print(&key.public().to_string())
+            surroundings.print(&key.public().to_string())
         }
         Verb::Show { file, pem } => {
             let text = String::from_utf8(read_file(file, 4096)?);
             let text = text.map_err(of(Kind::Usage))?;
             let key = MachineSecret::parse(&text).map_err(of(Kind::Usage))?.public();
-            session.print(if *pem { key.to_pem() } else { key.to_string() }.trim_end())
+            surroundings.print(if *pem { key.to_pem() } else { key.to_string() }.trim_end())
         }
     }
 }

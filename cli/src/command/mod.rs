@@ -41,6 +41,7 @@ use crate::evaluation::Exploring;
 use crate::failure::Failure;
 use crate::progress::Verbosity;
 use crate::session::Session;
+use crate::surroundings::Surroundings;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -244,14 +245,14 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Verb::Export(arguments) => export::run(&Session::new(&general)?, &arguments),
         Verb::Push(arguments) => push::run(&Session::new(&general)?, &arguments),
         Verb::Pull(arguments) => pull::run(&Session::new(&general)?, &arguments),
-        Verb::Image(arguments) => image::run(&Session::new(&general)?, &arguments),
+        Verb::Image(arguments) => image::run(&general, &arguments),
         Verb::Sbom(arguments) => sbom::run(&Session::new(&general)?, &arguments),
-        Verb::Key(arguments) => key::run(&Session::new(&general)?, &arguments),
+        Verb::Key(arguments) => key::run(&Surroundings::new(&general)?, &arguments),
         Verb::Attest(arguments) => attest::run(&Session::new(&general)?, &arguments),
-        Verb::Attestation(arguments) => attestation::run(&Session::new(&general)?, &arguments),
-        Verb::Verify(arguments) => verify::run(&Session::new(&general)?, &arguments),
-        Verb::Sign(arguments) => sign::run(&Session::new(&general)?, &arguments),
-        Verb::Policy(arguments) => policy::run(&Session::new(&general)?, &arguments),
+        Verb::Attestation(arguments) => attestation::run(&general, &arguments),
+        Verb::Verify(arguments) => verify::run(&general, &arguments),
+        Verb::Sign(arguments) => sign::run(&Surroundings::new(&general)?, &arguments),
+        Verb::Policy(arguments) => policy::run(&Surroundings::new(&general)?, &arguments),
         Verb::Release(arguments) => release::run(&Session::new(&general)?, &arguments),
         Verb::Reproduce(arguments) => reproduce::run(&Session::new(&general)?, &arguments),
         Verb::Gc(arguments) => gc::run(&Session::of_what_is_there(&general)?, &arguments),

@@ -1,8 +1,8 @@
 //! `sx policy`
 
 use crate::failure::{Failure, Kind};
-use crate::session::Session;
 use crate::signing::{TrustArguments, of};
+use crate::surroundings::Surroundings;
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -28,8 +28,8 @@ pub struct Arguments {
     cosign: bool,
 }
 
-pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
-    let trusted = arguments.trust.read(session)?;
+pub fn run(surroundings: &Surroundings, arguments: &Arguments) -> Result<(), Failure> {
+    let trusted = arguments.trust.read(surroundings)?;
     let output = std::path::absolute(&arguments.output);
     let output = output.map_err(|error| Failure::io("find", &arguments.output, &error))?;
     let form = match &arguments.signatures {
@@ -45,9 +45,9 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
     // Last, so that no policy names a key that isn't there yet.
     write(&output.join("policy.json"), policy.policy.as_bytes())?;
     if let Some(date) = trusted.trust.next_expiry(now) {
-        session.progress().tell(&format!("sx: a signer expires on {date}: write the policy again then"));
+        surroundings.progress().tell(&format!("sx: a signer expires on {date}: write the policy again then"));
     }
-    session.print(&output.join("policy.json").display().to_string())
+    surroundings.print(&output.join("policy.json").display().to_string())
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {

@@ -2,8 +2,8 @@
 
 use crate::failure::{Failure, Kind};
 use crate::registry::RegistryArguments;
-use crate::session::Session;
 use crate::signing::{KeyArguments, claim, claim_of};
+use crate::surroundings::Surroundings;
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -37,22 +37,22 @@ pub struct Arguments {
     registry: RegistryArguments,
 }
 
-pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
-    let secret = arguments.key.secret(session)?;
-    let claim = read_claim(session, &arguments.image, arguments.name.as_deref(), &arguments.registry)?;
+pub fn run(surroundings: &Surroundings, arguments: &Arguments) -> Result<(), Failure> {
+    let secret = arguments.key.secret(surroundings)?;
+    let claim = read_claim(surroundings, &arguments.image, arguments.name.as_deref(), &arguments.registry)?;
     if let Some(folder) = &arguments.lookaside {
         let signature = secret.sign_image(&claim, SystemTime::now())?;
         let file = claim.add_signature(folder, &signature);
         let file = file.map_err(|error| Failure::io("write the signature to", folder, &error))?;
-        return session.print(&file.display().to_string());
+        return surroundings.print(&file.display().to_string());
     }
-    session.attach_signature(&arguments.registry, &claim, &secret)?;
-    session.print(&format!("{}@{}", claim.name, claim.digest()))
+    surroundings.attach_signature(&arguments.registry, &claim, &secret)?;
+    surroundings.print(&format!("{}@{}", claim.name, claim.digest()))
 }
 
 /// The image that a text names, as it is signed.
 pub fn read_claim(
-    session: &Session,
+    surroundings: &Surroundings,
     text: &str,
     name: Option<&str>,
     registry: &RegistryArguments,
@@ -60,7 +60,7 @@ pub fn read_claim(
     let path = Path::new(text);
     if !path.exists() {
         let address: Address = text.parse()?;
-        let found = claim_of(session, registry, &address)?;
+        let found = claim_of(surroundings, registry, &address)?;
         return match name {
             Some(name) => claim(name, found.digest()),
             None => Ok(found),

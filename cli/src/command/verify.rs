@@ -1,7 +1,7 @@
 //! `sx verify`
 
-use super::Target;
 use super::attest::claims_about;
+use super::{General, Target};
 use crate::evaluation::Package;
 use crate::failure::{Failure, Kind};
 use crate::registry::RegistryArguments;
@@ -83,9 +83,45 @@ struct Reports {
     subjects: Vec<Report>,
 }
 
-pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
+/// What is asked about.
+enum What {
+    /// A release file.
+    Release,
+    /// An object of the store.
+    Object,
+    /// An archive or layout.
+    File,
+    /// An image in a registry.
+    Image,
+    /// A package or a set of packages.
+    Packages,
+}
+
+impl What {
+    fn of(text: &str) -> Self {
+        let path = Path::new(text);
+        if super::release::is_release(path) {
+            Self::Release
+        } else if sx_derivation::StorePath::parse(text).is_ok() || path.is_symlink() {
+            Self::Object
+        } else if path.exists() {
+            Self::File
+        } else if text.contains('/') {
+            Self::Image
+        } else {
+            Self::Packages
+        }
+    }
+}
+
+pub fn run(general: &General, arguments: &Arguments) -> Result<(), Failure> {
+    let what = What::of(&arguments.what);
+    let session = &match what {
+        What::Object | What::Packages => Session::of_what_is_there(general)?,
+        What::Release | What::File | What::Image => Session::new(general)?,
+    };
     let trusted = arguments.trust.read(session)?;
-    let reports = reports(session, arguments, &trusted)?;
+    let reports = reports(session, arguments, &what, &trusted)?;
     let is_met = !reports.is_empty() && reports.iter().all(|report| report.is_met);
     if arguments.json {
         session.print_json(&Reports { is_met, subjects: reports })?;
@@ -96,54 +132,59 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
     if is_met { Ok(()) } else { Err(Failure::new(Kind::No, "not enough people vouch for it")) }
 }
 
-fn reports(session: &Session, arguments: &Arguments, trusted: &Trusted<'_>) -> Result<Vec<Report>, Failure> {
+fn reports(
+    session: &Session,
+    arguments: &Arguments,
+    what: &What,
+    trusted: &Trusted<'_>,
+) -> Result<Vec<Report>, Failure> {
     let text = arguments.what.as_str();
-    let path = Path::new(text);
-    if super::release::is_release(path) {
-        return super::release::verify(
+    let read_claim =
+        || super::sign::read_claim(session, text, arguments.name.as_deref(), &arguments.registry);
+    match what {
+        What::Release => super::release::verify(
             session,
-            path,
+            Path::new(text),
             trusted,
             &arguments.release,
             &arguments.lookaside,
             &arguments.registry,
-        );
+        ),
+        What::Object => {
+            let object = super::object::named(session, text)?;
+            // What was built here, and what others say to have built.
+            let mut claims = claims_about(session, &object)?;
+            claims.extend(trusted.claims_about(session, &object)?);
+            Ok(vec![judge_any(session, trusted, &claims, text)?])
+        }
+        What::File => {
+            let claim = read_claim()?;
+            let verdict = trusted.judge_image(session, &claim, arguments.lookaside.folder(), None)?;
+            Ok(vec![Report::new(format!("{}@{}", claim.name, claim.digest()), &verdict)])
+        }
+        What::Image => {
+            let address: Address = text.parse()?;
+            let place = Place {
+                lookaside: &arguments.lookaside,
+                registry: &arguments.registry,
+                address: &address,
+                verifying: &arguments.release,
+            };
+            judge_image(session, trusted, &read_claim()?, &place)
+        }
+        What::Packages => {
+            let (packages, _) = session.packages(&Target::of(text), &[])?;
+            let judge = |(attribute, package): &(String, Package)| {
+                let realised = session.store().hold_realisation(&package.derivation, &package.output)?;
+                let object = realised.ok_or_else(|| {
+                    let message = format!("`{attribute}` is not realised, so there is nothing to vouch for");
+                    Failure::new(Kind::Usage, message).hint(format!("`sx realise {attribute}` first"))
+                })?;
+                judge_any(session, trusted, &claims_about(session, &object)?, attribute)
+            };
+            packages.iter().map(judge).collect()
+        }
     }
-    let is_object = sx_derivation::StorePath::parse(text).is_ok();
-    if is_object || path.is_symlink() {
-        let object = super::object::named(session, text)?;
-        // What was built here, and what others say to have built.
-        let mut claims = claims_about(session, &object)?;
-        claims.extend(trusted.claims_about(session, &object)?);
-        return Ok(vec![judge_any(session, trusted, &claims, text)?]);
-    }
-    if path.exists() {
-        let claim = super::sign::read_claim(session, text, arguments.name.as_deref(), &arguments.registry)?;
-        let verdict = trusted.judge_image(session, &claim, arguments.lookaside.folder(), None)?;
-        return Ok(vec![Report::new(format!("{}@{}", claim.name, claim.digest()), &verdict)]);
-    }
-    if text.contains('/') {
-        let address: Address = text.parse()?;
-        let claim = super::sign::read_claim(session, text, arguments.name.as_deref(), &arguments.registry)?;
-        let place = Place {
-            lookaside: &arguments.lookaside,
-            registry: &arguments.registry,
-            address: &address,
-            verifying: &arguments.release,
-        };
-        return judge_image(session, trusted, &claim, &place);
-    }
-    let target = Target::of(text);
-    let (packages, _) = session.packages(&target, &[])?;
-    let judge = |(attribute, package): &(String, Package)| {
-        let realised = session.store().hold_realisation(&package.derivation, &package.output)?;
-        let object = realised.ok_or_else(|| {
-            let message = format!("`{attribute}` is not realised, so there is nothing to vouch for");
-            Failure::new(Kind::Usage, message).hint(format!("`sx realise {attribute}` first"))
-        })?;
-        judge_any(session, trusted, &claims_about(session, &object)?, attribute)
-    };
-    packages.iter().map(judge).collect()
 }
 
 /// An image in a registry, where its signatures are, and how to verify it.

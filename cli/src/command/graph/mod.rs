@@ -61,7 +61,11 @@ enum Format {
 }
 
 pub fn run(general: &General, arguments: &Arguments) -> Result<(), Failure> {
-    let session = &Session::for_target(general, &arguments.target, &arguments.more)?;
+    let session = &match arguments.runtime {
+        // Of packages too it looks at what is realised.
+        true => Session::of_what_is_there(general)?,
+        false => Session::for_target(general, &arguments.target, &arguments.more)?,
+    };
     let ending = arguments.output.as_ref().and_then(|file| file.extension()?.to_str());
     let format = arguments.format.unwrap_or(match ending {
         Some("svg") => Format::Svg,

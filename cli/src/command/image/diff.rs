@@ -1,9 +1,9 @@
 //! `sx image diff`
 
+use super::super::General;
 use super::super::quantity::show_bytes;
-use super::{Looking, Seen, short};
+use super::{Looker, Looking, Seen, short};
 use crate::failure::{Failure, Kind};
-use crate::session::Session;
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
@@ -70,15 +70,16 @@ enum Change {
     Attributes,
 }
 
-pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
+pub fn run(general: &General, arguments: &Arguments) -> Result<(), Failure> {
+    let looker = &Looker::new(general, &[&arguments.first, &arguments.second])?;
     let looking = &arguments.looking;
-    let report = looking.see(session, &arguments.first, None, |first| {
-        looking.see(session, &arguments.second, None, |second| Ok(compare(first, second)))
+    let report = looking.see(looker, &arguments.first, None, |first| {
+        looking.see(looker, &arguments.second, None, |second| Ok(compare(first, second)))
     })?;
     if looking.json {
-        session.print_json(&report)?;
+        looker.print_json(&report)?;
     } else {
-        session.print(&text(&report))?;
+        looker.print(&text(&report))?;
     }
     if report.files.is_empty() && report.config.is_empty() {
         return Ok(());

@@ -3,13 +3,15 @@
 mod diff;
 mod show;
 
-use super::Building;
 use super::export::ImageArguments;
+use super::{Building, General};
 use crate::failure::{Failure, Kind};
 use crate::registry::RegistryArguments;
 use crate::session::Session;
+use crate::surroundings::Surroundings;
 use crate::temporary::Temporary;
 use clap::{Args, Subcommand};
+use std::ops::Deref;
 use std::path::Path;
 use sx_derivation::StorePath;
 use sx_export::read::{Image, LayerLimits, ReadError, Tree};
@@ -40,10 +42,42 @@ struct Looking {
     json: bool,
 }
 
-pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
+pub fn run(general: &General, arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.verb {
-        Verb::Show(arguments) => show::run(session, arguments),
-        Verb::Diff(arguments) => diff::run(session, arguments),
+        Verb::Show(arguments) => show::run(general, arguments),
+        Verb::Diff(arguments) => diff::run(general, arguments),
+    }
+}
+
+/// Who looks at images.
+enum Looker {
+    /// At files, which takes no store.
+    AtFiles(Box<Surroundings>),
+    /// At others too.
+    WithStore(Box<Session>),
+}
+
+impl Looker {
+    /// Opens no store for files, and makes none for images in one.
+    fn new(general: &General, texts: &[&str]) -> Result<Self, Failure> {
+        let others = || texts.iter().filter(|text| !Path::new(text).exists());
+        if others().next().is_none() {
+            return Ok(Self::AtFiles(Surroundings::new(general)?.into()));
+        }
+        let are_objects = others().all(|text| StorePath::parse(text).is_ok());
+        let session = if are_objects { Session::of_what_is_there(general)? } else { Session::new(general)? };
+        Ok(Self::WithStore(session.into()))
+    }
+}
+
+impl Deref for Looker {
+    type Target = Surroundings;
+
+    fn deref(&self) -> &Surroundings {
+        match self {
+            Self::AtFiles(surroundings) => surroundings,
+            Self::WithStore(session) => session,
+        }
     }
 }
 
@@ -59,7 +93,7 @@ impl Looking {
     /// Reads an image: a file or folder, a store path, `HOST/NAME:TAG`, or an attribute of the flake.
     fn see<T>(
         &self,
-        session: &Session,
+        looker: &Looker,
         text: &str,
         name: Option<&str>,
         work: impl FnOnce(&Seen) -> Result<T, Failure>,
@@ -69,9 +103,10 @@ impl Looking {
             let (tree, unpacked_bytes) = image.tree(&LayerLimits::default())?;
             work(&Seen { image, tree, unpacked_bytes })
         };
-        if Path::new(text).exists() {
-            return seen(Path::new(text));
-        }
+        let session = match looker {
+            Looker::WithStore(session) if !Path::new(text).exists() => session,
+            _ => return seen(Path::new(text)),
+        };
         if let Ok(path) = StorePath::parse(text) {
             return seen(&session.store().location(&path));
         }

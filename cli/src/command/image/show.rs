@@ -1,9 +1,9 @@
 //! `sx image show`
 
+use super::super::General;
 use super::super::quantity::show_bytes;
-use super::{Looking, Seen, short};
+use super::{Looker, Looking, Seen, short};
 use crate::failure::Failure;
-use crate::session::Session;
 use clap::Args;
 use serde::Serialize;
 use std::fmt::Write;
@@ -78,10 +78,11 @@ struct FileReport {
     layer: usize,
 }
 
-pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
-    arguments.looking.see(session, &arguments.image, arguments.name.as_deref(), |seen| {
+pub fn run(general: &General, arguments: &Arguments) -> Result<(), Failure> {
+    let looker = &Looker::new(general, &[&arguments.image])?;
+    arguments.looking.see(looker, &arguments.image, arguments.name.as_deref(), |seen| {
         let report = report(seen, arguments.files);
-        if arguments.looking.json { session.print_json(&report) } else { session.print(&picture(&report)) }
+        if arguments.looking.json { looker.print_json(&report) } else { looker.print(&picture(&report)) }
     })
 }
 
