@@ -296,6 +296,14 @@ fn damage_is_named_and_built_again() -> Result<(), String> {
     assert_eq!(found.status.code(), Some(7));
     let lines = String::from_utf8_lossy(&found.stdout).into_owned();
     assert!(lines.contains(&format!("`{path}` has a tree with digest")), "{lines}");
+    let image = store.0.path().join("image.tar");
+    let mut of_image = store.sx(&["export", "bootstrap.hex0", "-o"]);
+    of_image.arg(&image);
+    for export in [&mut of_image, &mut store.sx(&["store", "export", &path])] {
+        let (code, told) = code(export);
+        assert!(code == Some(7) && told.contains(&path) && told.contains("--repair"), "{told}");
+    }
+    assert!(!image.exists());
     output(&mut store.sx(&["store", "verify", "--contents", "--repair"]))?;
     assert_eq!(code(&mut store.sx(&["store", "verify", "--contents", "-q"])), (Some(0), String::new()));
     Ok(())

@@ -189,6 +189,8 @@ impl From<StoreError> for Failure {
                 "what it points to is not known, so nothing is deleted: make it readable, or remove `{}`, by which it keeps anything",
                 place.display()
             )),
+            StoreError::Damaged { .. } => Self::new(Kind::Damage, chain(&error))
+                .hint("`sx store verify --contents --repair` mends what can be mended"),
             StoreError::NoObjects { .. } => Self::new(Kind::Damage, chain(&error)).hint(
                 "`sx store verify --repair` makes it, and then what was in it, from derivations or a copy",
             ),
@@ -210,6 +212,13 @@ impl From<SeedsError> for Failure {
 
 impl From<ExportError> for Failure {
     fn from(error: ExportError) -> Self {
+        let error = match error {
+            ExportError::Unproved(error) => match error.downcast::<StoreError>() {
+                Ok(error) => return (*error).into(),
+                Err(error) => ExportError::Unproved(error),
+            },
+            error => error,
+        };
         let kind = match &error {
             ExportError::Config(_)
             | ExportError::Conflict { .. }

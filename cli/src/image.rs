@@ -6,9 +6,11 @@ use crate::evaluation::{Image, Metas, Package, collect_image, collect_package};
 use crate::failure::{Failure, Kind, chain};
 use crate::session::Session;
 use std::collections::BTreeMap;
+use std::path::Path;
 use sx_derivation::{Derivations, StorePath};
 use sx_export::spec::{ImageSpec, ImageType, Package as Contents};
-use sx_export::{ImageConfig, Object, Reference, SpecError};
+use sx_export::{Export, ImageConfig, Object, Reference, Report, SpecError};
+use sx_store::object::NEVER;
 
 /// An image to be made, before what it is made of is realised.
 #[derive(Debug)]
@@ -110,6 +112,13 @@ impl Session {
         });
         let objects = objects.collect::<Result<_, sx_store::StoreError>>()?;
         Ok(RealisedImage { reference: request.reference(&spec)?, spec, objects })
+    }
+}
+
+impl Session {
+    /// Writes an image to a file or folder, of objects that are what they were.
+    pub fn write_image(&self, export: Export, destination: &Path) -> Result<Report, Failure> {
+        Ok(export.write_proved(destination, &|path| Ok(self.store().prove(path, NEVER)?))?)
     }
 }
 

@@ -34,8 +34,8 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use sx_derivation::StorePath;
 use sx_derivation::store_path::StorePathError;
+use sx_derivation::{Digest, StorePath};
 
 /// An open store. Threads share it; processes open the same folder side by side.
 pub struct Store {
@@ -113,6 +113,16 @@ pub enum StoreError {
     NotALink {
         /// Where the link was to be.
         place: PathBuf,
+    },
+    /// A valid object isn't what it was.
+    #[error("`{path}` is damaged: it has a tree with digest {found}, it came in with {expected}")]
+    Damaged {
+        /// The object.
+        path: StorePath,
+        /// The digest of its tree.
+        found: Digest,
+        /// What its row says.
+        expected: Digest,
     },
     /// Somebody deleted the folder of the objects.
     #[error("the store's folder `{folder}` is missing, and with it all objects")]
@@ -352,8 +362,7 @@ impl Store {
         text: &[u8],
         references: BTreeSet<StorePath>,
     ) -> Result<StorePath, StoreError> {
-        let node =
-            sx_derivation::tree::Node::File { digest: sx_derivation::Digest::of(text), executable: false };
+        let node = sx_derivation::tree::Node::File { digest: Digest::of(text), executable: false };
         let path = StorePath::of_object(name, node.tree_digest(), &references, false)?;
         if !self.hold(&path)? {
             let source = self.new_build_folder()?;

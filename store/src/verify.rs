@@ -9,7 +9,7 @@ use crate::audit::{Audit, ObjectRow};
 use crate::database::DatabaseError;
 use crate::folder::FOLDERS;
 use crate::inspect::{Fault, inspect, is_trusted};
-use crate::object::{self, ObjectError};
+use crate::object::{self, CalledOff, ObjectError};
 use crate::record;
 use crate::root::entries;
 use crate::scan::Wanted;
@@ -209,6 +209,18 @@ struct Look<'a> {
 }
 
 impl Store {
+    /// Reads all of a valid object, and fails if it isn't what it was.
+    pub fn prove(&self, path: &StorePath, called_off: &CalledOff<'_>) -> Result<(), StoreError> {
+        let found =
+            object::read(&self.location(path), &Wanted::of(path, &Arc::default()), None, called_off)?.tree;
+        match self.database().object(path)?.map(|object| object.tree) {
+            Some(expected) if expected != found => {
+                Err(StoreError::Damaged { path: path.clone(), found, expected })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Looks at everything, with as many threads as `jobs`. Fails only if it can't look; what is wrong is told.
     pub fn verify(
         &self,

@@ -12,8 +12,8 @@ use sx_store::archive::{ArchiveError, Input, Nothing, dump, read, restore, resto
 use sx_store::database::Said;
 use sx_store::object::{self, NEVER};
 use sx_store::scan::Wanted;
-use sx_store::store::Store;
-use sx_store::transfer::{ImportError, Realisations, Taken};
+use sx_store::store::{Store, StoreError};
+use sx_store::transfer::{ExportError, ImportError, Realisations, Taken};
 use sx_store::verify::Depth;
 
 static GOES_ON: AtomicBool = AtomicBool::new(false);
@@ -192,6 +192,20 @@ fn a_closure_comes_over_and_its_realisations_if_they_are_trusted() {
     let taken = stores.import(&bytes, Realisations::Trusted).unwrap();
     assert_eq!(taken.contradicted, [(derivation.clone(), "out".into(), second)]);
     assert_eq!(stores.to.database().realisation(&derivation, "out").unwrap(), Some(first));
+}
+
+#[test]
+fn of_what_is_damaged_the_stream_has_no_end() {
+    let stores = Stores::new();
+    let (first, second, _) = stores.fill();
+    let place = stores.from.location(&first);
+    std::fs::remove_file(&place).unwrap();
+    std::fs::write(&place, "2").unwrap();
+    let mut bytes = Vec::new();
+    let exported = stores.from.export_closure(&[second], &mut bytes, &|_| {});
+    let damaged = |error: &ExportError| matches!(error, ExportError::Store(StoreError::Damaged { path, .. }) if *path == first);
+    assert!(exported.as_ref().is_err_and(damaged), "{exported:?}");
+    assert!(!bytes.ends_with(b"end\0\0\0\0\0"));
 }
 
 #[test]

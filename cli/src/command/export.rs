@@ -158,7 +158,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {
     };
     let Some(export) = arguments.image.realise(session, format)? else { return Ok(()) };
     let output = arguments.output.as_deref().expect("clap asks for it unless it is a dry run");
-    let report = export.write(output).map_err(Failure::from)?;
+    let report = session.write_image(export, output)?;
     if arguments.json {
         return session.print_json(&report);
     }

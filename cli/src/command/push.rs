@@ -47,7 +47,7 @@ pub fn send(session: &Session, image: &ImageArguments, to: &str, sending: &Sendi
     let name = format!("{}/{}", address.registry, address.repository);
     export.reference = Reference::new(&name, &address.tag).map_err(sx_registry::RegistryError::from)?;
     let folder = Temporary::new(session.store())?;
-    let report = export.write(&folder)?;
+    let report = session.write_image(export, &folder)?;
     let mounts = sending.mount_from.clone();
     let tagged = if sending.index { Tagged::Index } else { Tagged::Manifest };
     let pushed =

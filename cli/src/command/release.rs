@@ -140,7 +140,7 @@ impl Made {
             let name = format!("{}/{short}", folder.trim_end_matches('/'));
             export.reference = Reference::new(&name, export.reference.tag()).map_err(of(Kind::Usage))?;
         }
-        let report = export.write(&layout)?;
+        let report = session.write_image(export, &layout)?;
         let digest = report.manifest_digest.expect("a layout has a manifest").to_string();
         let package = ReleasedPackage {
             attribute: attribute.into(),

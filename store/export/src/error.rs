@@ -93,6 +93,9 @@ pub enum ExportError {
         /// Its length when it was opened, in bytes.
         expected: u64,
     },
+    /// An object could not be proved.
+    #[error(transparent)]
+    Unproved(Box<dyn std::error::Error + Send + Sync>),
     /// An object could not be read.
     #[error("cannot read `{path}`")]
     Read {

@@ -80,6 +80,9 @@ pub struct Export {
     pub cache: Option<PathBuf>,
 }
 
+/// Fails for an object, by its path, that isn't what it was when it came into the store.
+pub type Proof<'a> = dyn Fn(&StorePath) -> Result<(), Box<dyn std::error::Error + Send + Sync>> + Sync + 'a;
+
 /// Where objects are in the image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Layout {
@@ -121,7 +124,12 @@ impl Export {
     ///
     /// It comes there whole, durable, by a rename; on an error the destination is as it was before. Memory is
     /// bounded by the largest directory's names, whatever the files' sizes.
-    pub fn write(mut self, destination: &Path) -> Result<Report, ExportError> {
+    pub fn write(self, destination: &Path) -> Result<Report, ExportError> {
+        self.write_proved(destination, &|_| Ok(()))
+    }
+
+    /// The same, with each object proved before a layer is made of it. A kept layer was made of what had been proved.
+    pub fn write_proved(mut self, destination: &Path, prove: &Proof<'_>) -> Result<Report, ExportError> {
         self.check()?;
         let packing = Packing::new(self.compression, self.level)?;
         if self.layout == Layout::Root {
@@ -132,9 +140,12 @@ impl Export {
         std::thread::scope(|scope| {
             let workers = Workers::new(scope, packing, self.threads);
             if self.format != Format::Tree {
-                return self.write_image(parts, packing, &workers, destination);
+                return self.write_image(parts, prove, packing, &workers, destination);
             }
             let mut staged = Staged::new(destination)?;
+            for part in &parts {
+                part.prove(prove)?;
+            }
             let written = layer::write(&whole, &workers, &mut staged.file, destination)?;
             let written = Written {
                 store_paths: self.objects.iter().map(|object| object.path.to_string()).collect(),
@@ -154,6 +165,7 @@ impl Export {
     fn write_image(
         &self,
         parts: Vec<Part>,
+        prove: &Proof<'_>,
         packing: Packing,
         workers: &Workers,
         destination: &Path,
@@ -172,10 +184,11 @@ impl Export {
         let (mut summaries, mut written) = (Vec::new(), Vec::new());
         for part in parts {
             output.begin_blob().map_err(failed)?;
-            let layer = self.write_layer(&part, packing, workers, &mut output, destination)?;
+            let layer = self.write_layer(&part, prove, packing, workers, &mut output, destination)?;
             output.end_blob(Blob::Layer, layer.digest, layer.size_bytes).map_err(failed)?;
             summaries.push(LayerSummary { diff_id: layer.diff_id, title: part.title });
-            written.push(Written { store_paths: part.store_paths, layer });
+            let store_paths = part.store_paths.iter().map(ToString::to_string).collect();
+            written.push(Written { store_paths, layer });
         }
         let layers = || written.iter().map(|written| &written.layer);
         let descriptors: Vec<_> =
@@ -230,6 +243,7 @@ impl Export {
     fn write_layer(
         &self,
         part: &Part,
+        prove: &Proof<'_>,
         packing: Packing,
         workers: &Workers,
         output: &mut Output,
@@ -238,6 +252,7 @@ impl Export {
         // Plain tar is made as fast as it is copied.
         let cache = self.cache.as_deref().filter(|_| packing != Packing::None).map(Cache::new);
         let (Some(cache), Some(key)) = (cache, &part.key) else {
+            part.prove(prove)?;
             return layer::write(&part.content, workers, output, destination);
         };
         let failed = |error: std::io::Error| ExportError::write(destination, error);
@@ -250,6 +265,7 @@ impl Export {
             }
             output.again().map_err(failed)?;
         }
+        part.prove(prove)?;
         let mut file = cache.begin()?;
         let layer = layer::write(&part.content, workers, &mut Both(&mut file, output), destination)?;
         cache.keep(packing, key, &layer, file)?;

@@ -11,7 +11,7 @@
 use crate::cache::Key;
 use crate::content::{Content, Modes, names};
 use crate::error::ExportError;
-use crate::export::{Export, Layout, Object, Root};
+use crate::export::{Export, Layout, Object, Proof, Root};
 use crate::plan;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -22,12 +22,19 @@ use sx_derivation::store_path::STORE_FOLDER;
 pub(crate) struct Part {
     /// What the image's history calls it.
     pub(crate) title: String,
-    /// The objects in it, by their paths' texts.
-    pub(crate) store_paths: Vec<String>,
+    /// The objects in it.
+    pub(crate) store_paths: Vec<StorePath>,
     /// Everything in it.
     pub(crate) content: Content,
     /// What names its bytes, if they are made of objects alone.
     pub(crate) key: Option<Key>,
+}
+
+impl Part {
+    /// Proves the objects in it.
+    pub(crate) fn prove(&self, prove: &Proof<'_>) -> Result<(), ExportError> {
+        self.store_paths.iter().try_for_each(|path| prove(path).map_err(ExportError::Unproved))
+    }
 }
 
 /// What becomes of the closure, in the image's order.
@@ -95,8 +102,8 @@ fn store(export: &Export) -> Result<Vec<Part>, ExportError> {
             let path = object.path.to_string();
             content.merge(tree(object, Modes::Store).at(path.as_bytes()), b"")?;
         }
-        let store_paths: Vec<_> = objects.iter().map(|object| object.path.to_string()).collect();
-        let title = store_paths.join(" ");
+        let store_paths: Vec<_> = objects.iter().map(|object| object.path.clone()).collect();
+        let title = objects.iter().map(|object| object.path.to_string()).collect::<Vec<_>>().join(" ");
         let owner = objects.first().map(|object| object.path.digest().to_string());
         let key = owner.map(|owner| Key { owner, text: format!("store {title}") });
         parts.push(Part { title, store_paths, content, key });
@@ -131,7 +138,7 @@ fn root(export: &Export) -> Result<Vec<Part>, ExportError> {
         let title = root.path.to_string();
         let key = Key { owner: root.path.digest().to_string(), text: format!("root {} {title}", root.name) };
         let key = Some(key);
-        Ok(Part { store_paths: vec![title.clone()], title, content, key })
+        Ok(Part { store_paths: vec![root.path.clone()], title, content, key })
     });
     parts.collect()
 }

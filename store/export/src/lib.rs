@@ -56,7 +56,7 @@ pub use bill::Bill;
 pub use config::{ConfigError, ImageConfig};
 pub use digest::{DigestError, Sha256Digest};
 pub use error::ExportError;
-pub use export::{Compression, Export, Format, Layout, Object, Root};
+pub use export::{Compression, Export, Format, Layout, Object, Proof, Root};
 pub use file::{FileKind, ImageFile};
 pub use reference::{Reference, ReferenceError};
 pub use report::{LayerReport, Report};

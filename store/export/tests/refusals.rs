@@ -10,7 +10,7 @@ use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use store::{Store, export};
-use sx_export::{Export, ExportError, Format, Object};
+use sx_export::{Export, ExportError, Format, Object, Proof};
 
 /// The error of exporting `object` in each format; the folder must stay as it was.
 fn refused(object: Object) -> ExportError {
@@ -30,6 +30,24 @@ fn folder_with(store: &Store, make: impl FnOnce(&Path)) -> Object {
         fs::create_dir(location).unwrap();
         make(&location.join("entry"));
     })
+}
+
+#[test]
+fn what_cannot_be_proved_is_not_exported() {
+    let store = Store::new();
+    let folder = tempfile::tempdir().unwrap();
+    let object = folder_with(&store, |path| fs::write(path, "text").unwrap());
+    for format in [Format::Archive, Format::Layout, Format::Docker, Format::Tree] {
+        let path = object.path.clone();
+        let image = Export { format, ..export(vec![object.clone()]) };
+        let prove: &Proof<'_> = &|asked| {
+            assert_eq!(*asked, path);
+            Err("on purpose".into())
+        };
+        let error = image.write_proved(&folder.path().join("image"), prove).unwrap_err();
+        assert_eq!(error.to_string(), "on purpose");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 #[test]

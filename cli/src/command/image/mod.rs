@@ -129,7 +129,7 @@ impl Looking {
         }
         let arguments = ImageArguments::of_attribute(text, self.building.clone());
         if let Some(export) = arguments.realise(session, sx_export::Format::Layout)? {
-            export.write(folder)?;
+            session.write_image(export, folder)?;
         }
         Ok(())
     }

@@ -10,7 +10,8 @@ use sx_store::transfer::ExportError;
 
 /// Write objects and all that they refer to, to standard output as one stream for `sx store import`
 ///
-/// With them goes what derivations were realised to them.
+/// With them goes what derivations were realised to them. If an object is damaged, the exit code is 7 and the stream has no end: nobody
+/// takes it for whole.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Store paths, or links to them
