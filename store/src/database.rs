@@ -471,6 +471,16 @@ impl Database {
         })
     }
 
+    /// Deletes what an output is said to be realised to.
+    pub(crate) fn forget_realisation(
+        &self,
+        derivation: &StorePath,
+        output: &str,
+    ) -> Result<(), DatabaseError> {
+        let sql = "delete from realisation where derivation = ? and output = ?";
+        self.write(|transaction| transaction.execute(sql, [&derivation.to_string(), output]).map(drop))
+    }
+
     /// Writes the rows of objects anew, whatever they were.
     pub(crate) fn restore(&self, objects: &[Object]) -> Result<(), DatabaseError> {
         self.write_unchecked(|transaction| {

@@ -11,6 +11,7 @@
 
 use crate::database::{Database, DatabaseError, read_path};
 use crate::store::{RemoveOnDrop, Store, StoreError};
+use crate::verify::Damage;
 use bstr::{ByteSlice, ByteVec};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -91,25 +92,53 @@ pub(crate) fn rewrite(store: &Store) -> Result<(), StoreError> {
     let text = lines(realisations, &record.derivations);
     // Beside it, since `builds` may lie on another disk.
     let new = RemoveOnDrop(store.folder().join(format!(".new-{}", store.holder().new_name()?)));
+    // Durable before it takes the old one's place, or a power cut could leave neither.
     let written = File::create(&new.0).and_then(|mut file| {
         file.write_all(&text)?;
-        file.sync_data()
+        file.sync_all()
     });
     written.map_err(StoreError::io("write", &new.0))?;
-    std::fs::rename(&new.0, &place).map_err(StoreError::io("replace", &place))
+    std::fs::rename(&new.0, &place).map_err(StoreError::io("replace", &place))?;
+    let synced = File::open(store.folder()).and_then(|folder| folder.sync_all());
+    synced.map_err(StoreError::io("make durable", store.folder()))
 }
 
-/// How many of the realisations that the database knows the file lacks, itself or the derivation; and how many there are.
-pub(crate) fn lacking(store: &Store) -> Result<(usize, usize), StoreError> {
+/// Where the file doesn't say what the database says.
+#[derive(Debug, Default)]
+pub(crate) struct Differences {
+    /// How many realisations it lacks, themselves or their derivations.
+    pub(crate) lacking: usize,
+    /// How many there are.
+    pub(crate) all: usize,
+    /// Realisations of which it says something else.
+    pub(crate) contradictions: Vec<Damage>,
+}
+
+/// Compares the file with the database.
+pub(crate) fn differences(store: &Store) -> Result<Differences, StoreError> {
     let known = store.database().record()?;
     // One that can't be read says nothing.
     let found = read(store.folder()).unwrap_or_default();
-    let is_lacking = |(realisation, object): &(&(StorePath, String), &StorePath)| {
-        let derivation = &realisation.0;
-        found.realisations.get(*realisation) != Some(*object)
-            || known.derivations.contains_key(derivation) && !found.derivations.contains_key(derivation)
-    };
-    Ok((known.realisations.iter().filter(is_lacking).count(), known.realisations.len()))
+    let mut differences = Differences { all: known.realisations.len(), ..Differences::default() };
+    for (realisation, row) in &known.realisations {
+        let (derivation, output) = realisation;
+        let lacks_derivation =
+            known.derivations.contains_key(derivation) && !found.derivations.contains_key(derivation);
+        match found.realisations.get(realisation) {
+            Some(record) if record == row => differences.lacking += usize::from(lacks_derivation),
+            // What isn't valid was written before a crash that kept it from the database, and is of the past.
+            Some(record) if store.database().is_valid(record)? => {
+                differences.contradictions.push(Damage::Contradiction {
+                    derivation: derivation.clone(),
+                    output: output.clone(),
+                    row: row.clone(),
+                    record: record.clone(),
+                });
+            }
+            _ => differences.lacking += 1,
+        }
+    }
+    Ok(differences)
 }
 
 impl Database {

@@ -128,6 +128,11 @@ impl Store {
                 }
                 Damage::NoPlace(_) => make_folders(self.folder())?,
                 Damage::Record { .. } => is_record_wrong = true,
+                Damage::Contradiction { derivation, output, .. } => {
+                    // Neither can be believed: it is realised again.
+                    self.database().forget_realisation(derivation, output)?;
+                    is_record_wrong = true;
+                }
                 Damage::Row(path) | Damage::NoRow(path) => {
                     wrong_rows.insert(path.clone());
                 }

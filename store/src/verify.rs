@@ -10,7 +10,7 @@ use crate::database::DatabaseError;
 use crate::folder::FOLDERS;
 use crate::inspect::{Fault, inspect, is_trusted};
 use crate::object::{self, CalledOff, ObjectError};
-use crate::record;
+use crate::record::{self, Differences};
 use crate::root::entries;
 use crate::scan::Wanted;
 use crate::store::{Store, StoreError};
@@ -158,6 +158,20 @@ pub enum Damage {
         /// Of how many.
         all: usize,
     },
+    /// The second record says otherwise than the database, and of two objects that are both valid nothing tells which is right.
+    #[error(
+        "the database says that output `{output}` of `{derivation}` was realised to `{row}`, the file `realisations` says `{record}`"
+    )]
+    Contradiction {
+        /// What was realised.
+        derivation: StorePath,
+        /// Which output of it.
+        output: String,
+        /// To what by the database.
+        row: StorePath,
+        /// To what by the file.
+        record: StorePath,
+    },
     /// An object can't be read, or holds what none may hold.
     #[error("`{path}` cannot be read: {reason}")]
     Unreadable {
@@ -240,8 +254,10 @@ impl Store {
         verification.damage.extend(audit.faults.iter().cloned().map(Damage::Database));
         verification.damage.extend(of_rows(&audit));
         // What can't be asked because of a damaged row is named by that.
-        if let Ok((lacking @ 1.., all)) = record::lacking(self) {
-            verification.damage.push(Damage::Record { lacking, all });
+        if let Ok(differences) = record::differences(self) {
+            let Differences { lacking, all, contradictions } = differences;
+            verification.damage.extend((lacking > 0).then_some(Damage::Record { lacking, all }));
+            verification.damage.extend(contradictions);
         }
         let owner = std::fs::metadata(self.folder()).map_err(StoreError::io("look at", self.folder()))?.uid();
         verification.damage.extend(self.of_places(owner)?);

@@ -49,6 +49,26 @@ impl Fixture {
         self.folder.path().join("sx")
     }
 
+    /// Says in the database alone that a derivation was realised to the tree. Gives its path.
+    fn realised(&self, store: &Store) -> StorePath {
+        let derivation = Derivation {
+            name: "made".into(),
+            outputs: [("out".into(), Output::Floating)].into(),
+            input_derivations: BTreeMap::new(),
+            input_sources: BTreeSet::new(),
+            system: "x".into(),
+            builder: "/x".into(),
+            arguments: Vec::new(),
+            environment: BTreeMap::new(),
+        };
+        let path = derivation.path().unwrap();
+        let realisations = vec![(path.clone(), "out".to_owned(), self.tree.clone())];
+        let derivations = vec![(path.clone(), derivation.encode())];
+        let said = Said { realisations, derivations, ..Said::default() };
+        store.database().register(&[], &said).unwrap();
+        path
+    }
+
     fn sql(&self, text: &str) {
         let connection = rusqlite::Connection::open(self.place().join("database")).unwrap();
         connection.pragma_update(None, "foreign_keys", false).unwrap();
@@ -289,23 +309,6 @@ fn folders_that_others_may_write_to_or_that_are_gone_are_named_and_set_right() {
 
 #[test]
 fn a_second_record_that_lacks_something_is_named_and_written_anew() {
-    let realised = |store: &Store, tree: &StorePath| {
-        let derivation = Derivation {
-            name: "made".into(),
-            outputs: [("out".into(), Output::Floating)].into(),
-            input_derivations: BTreeMap::new(),
-            input_sources: BTreeSet::new(),
-            system: "x".into(),
-            builder: "/x".into(),
-            arguments: Vec::new(),
-            environment: BTreeMap::new(),
-        };
-        let path = derivation.path().unwrap();
-        let realisations = vec![(path.clone(), "out".to_owned(), tree.clone())];
-        let derivations = vec![(path, derivation.encode())];
-        let said = Said { realisations, derivations, ..Said::default() };
-        store.database().register(&[], &said).unwrap();
-    };
     let flip: &dyn Fn(&Path) = &|file| {
         let text = std::fs::read_to_string(file).unwrap();
         std::fs::write(file, text.replacen("-made", "-mada", 1)).unwrap();
@@ -318,7 +321,7 @@ fn a_second_record_that_lacks_something_is_named_and_written_anew() {
     for (name, hurt) in [("flip", flip), ("shorten", shorten), ("delete", delete)] {
         let fixture = Fixture::new();
         let store = fixture.store();
-        realised(&store, &fixture.tree);
+        fixture.realised(&store);
         // As yet the record knows nothing of it.
         let expected = [Damage::Record { lacking: 1, all: 1 }];
         assert_eq!(damage(&store, Depth::Metadata), expected);
@@ -329,6 +332,29 @@ fn a_second_record_that_lacks_something_is_named_and_written_anew() {
         store.repair(&expected, None).unwrap();
         assert_eq!(damage(&store, Depth::Metadata), [], "{name}");
     }
+}
+
+#[test]
+fn a_second_record_that_says_otherwise_is_named_and_neither_is_believed() {
+    let fixture = Fixture::new();
+    let store = fixture.store();
+    let derivation = fixture.realised(&store);
+    store.repair(&damage(&store, Depth::Metadata), None).unwrap();
+    fixture.sql("update realisation set path = (select path from object where path like '%-text')");
+    let found = damage(&store, Depth::Metadata);
+    let contradiction = Damage::Contradiction {
+        derivation: derivation.clone(),
+        output: "out".into(),
+        row: fixture.text.clone(),
+        record: fixture.tree.clone(),
+    };
+    assert_eq!(found, [contradiction]);
+    store.repair(&found, None).unwrap();
+    assert_eq!(damage(&store, Depth::Metadata), []);
+    assert_eq!(store.database().realisation(&derivation, "out").unwrap(), None);
+    drop(store);
+    let (store, ..) = Store::recover(&fixture.place()).unwrap();
+    assert_eq!(store.database().realisation(&derivation, "out").unwrap(), None);
 }
 
 #[test]
