@@ -248,6 +248,7 @@ impl From<RealiseError> for Failure {
                 return Self::new(Kind::Interrupted, "interrupted");
             }
             realise::Failure::Builtin(_) => Kind::Source,
+            realise::Failure::LostInput(_) => Kind::Damage,
             realise::Failure::Store(_) => Kind::Host,
             realise::Failure::Sandbox { reason, .. } => match reason {
                 SandboxError::Time(_)
@@ -269,6 +270,9 @@ impl From<RealiseError> for Failure {
         };
         let mut message = format!("`{name}`: {}", chain(&*error.failure));
         let mut hints = Vec::new();
+        if kind == Kind::Damage {
+            hints.push("`sx store verify --repair` mends what was lost, if it can be made again".into());
+        }
         let logged = match &*error.failure {
             realise::Failure::Builder { tail, log, .. } => Some((tail, log)),
             realise::Failure::Sandbox { reason, tail, log } => {

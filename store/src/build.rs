@@ -80,7 +80,9 @@ pub(crate) fn build(
         // Why it failed is told whatever comes of this.
         realiser.tell_kept(original, &kept.and_then(|()| store.keep_failed(&folder, original)));
     }
-    built
+    // Looked for only now, since inputs are hardly ever lost and there may be many.
+    let lost = build.inputs.iter().find(|input| !store.is_there(input));
+    lost.map_or(built, |input| Err(Failure::LostInput(input.clone())))
 }
 
 /// What a builder finds that its derivation doesn't say.

@@ -157,6 +157,9 @@ pub enum Failure {
     /// An input source isn't valid.
     #[error("its input `{0}` is not in the store")]
     MissingInput(StorePath),
+    /// The files of an input are gone.
+    #[error("its input `{0}` is valid, but its file is missing")]
+    LostInput(StorePath),
     /// There is no such builtin.
     #[error("there is no `builtin:{name}`; there is {}", .known.join(", "))]
     UnknownBuiltin {
@@ -374,6 +377,8 @@ impl Realiser<'_> {
         let mut realised = BTreeMap::new();
         let mut numbers: BTreeMap<StorePath, usize> = BTreeMap::new();
         let mut begun = BTreeSet::new();
+        let asked: BTreeSet<(&StorePath, &str)> =
+            wanted.iter().map(|(path, output)| (path, output.as_str())).collect();
         let mut open: Vec<Visit> = wanted.iter().rev().map(|(path, _)| Visit::Enter(path.clone())).collect();
         while let Some(visit) = open.pop() {
             match visit {
@@ -383,7 +388,14 @@ impl Realiser<'_> {
                     }
                     let failed = |failure| RealiseError::new(&path, failure);
                     let derivation = self.derivation(&path).map_err(failed)?;
-                    if let Some(outputs) = self.find(&path, &derivation).map_err(failed)? {
+                    // What is asked for, and only that, is looked for on disk too: if it was lost, it is built anew.
+                    let is_whole = |outputs: &Outputs| {
+                        let mut found = outputs.iter();
+                        found.all(|(output, object)| {
+                            !asked.contains(&(&path, output)) || self.store.is_there(object)
+                        })
+                    };
+                    if let Some(outputs) = self.find(&path, &derivation).map_err(failed)?.filter(is_whole) {
                         realised.insert(path, outputs);
                         continue;
                     }
@@ -439,6 +451,12 @@ impl Realiser<'_> {
             };
         }
         Ok(Some(outputs))
+    }
+
+    /// The same, if none of them was lost.
+    fn find_whole(&self, path: &StorePath, derivation: &Derivation) -> Result<Option<Outputs>, Failure> {
+        let found = self.find(path, derivation)?;
+        Ok(found.filter(|outputs| outputs.values().all(|object| self.store.is_there(object))))
     }
 
     /// One thread's work: takes what is ready until nothing is left to do or something failed.
@@ -519,7 +537,7 @@ impl Realiser<'_> {
     /// Finds or builds the outputs of a resolved derivation.
     fn realise_resolved(&self, original: &StorePath, resolved: &Derivation) -> Result<Done, Failure> {
         let path = resolved.path()?;
-        if let Some(outputs) = self.find(&path, resolved)? {
+        if let Some(outputs) = self.find_whole(&path, resolved)? {
             return self.adopt(original, outputs);
         }
         if self.cancelled.load(Ordering::Relaxed) {
@@ -536,7 +554,7 @@ impl Realiser<'_> {
         }
         let lock = self.lock(&path, original)?;
         // Another process may have built it while we waited.
-        if let Some(outputs) = self.find(&path, resolved)? {
+        if let Some(outputs) = self.find_whole(&path, resolved)? {
             return self.adopt(original, outputs);
         }
         (self.events)(Event::Started(original));

@@ -260,6 +260,11 @@ impl Store {
         self.objects().join(path.base_name())
     }
 
+    /// Whether anything lies where the object at `path` does if it is valid: what is valid and isn't there was lost.
+    pub fn is_there(&self, path: &StorePath) -> bool {
+        std::fs::symlink_metadata(self.location(path)).is_ok()
+    }
+
     /// The folder that objects lie in.
     pub(crate) fn objects(&self) -> PathBuf {
         self.folder.join("store")
@@ -348,7 +353,7 @@ impl Store {
             None => object::read(source, &wanted, None, NEVER)?,
         };
         let path = contents.store_path(name, &BTreeSet::new())?;
-        if !self.hold(&path)? {
+        if !self.hold(&path)? || !self.is_there(&path) {
             let new = self.copy_in(source, &wanted, filter, NEVER)?;
             return self.commit(new, name, BTreeSet::new());
         }
@@ -364,7 +369,7 @@ impl Store {
     ) -> Result<StorePath, StoreError> {
         let node = sx_derivation::tree::Node::File { digest: Digest::of(text), executable: false };
         let path = StorePath::of_object(name, node.tree_digest(), &references, false)?;
-        if !self.hold(&path)? {
+        if !self.hold(&path)? || !self.is_there(&path) {
             let source = self.new_build_folder()?;
             std::fs::write(&source, text).map_err(StoreError::io("write", &source))?;
             let new = self.copy_in(&source, &Wanted::default(), None, NEVER);
@@ -432,8 +437,7 @@ impl Store {
         let mut unsettled = Unsettled { locks: vec![lock], ..Unsettled::default() };
         self.holder.enter()?.hold(&path)?;
         // What isn't there isn't valid, or lost its file: the database needn't be asked.
-        let is_there = std::fs::symlink_metadata(self.location(&path)).is_ok();
-        let is_valid = is_there && self.database.is_valid(&path)?;
+        let is_valid = self.is_there(&path) && self.database.is_valid(&path)?;
         if !is_valid || self.lock_damaged().contains(&path) {
             self.move_in(&new, &path)?;
             unsettled.moved = Some((self.location(&path), contents.files));
@@ -568,8 +572,7 @@ impl Store {
         new.copied.fill_in(path)?;
         let location = self.location(path);
         // What a crash or damage left there changes places with it, and is deleted as the new one would have been.
-        let is_there = std::fs::symlink_metadata(&location).is_ok();
-        let flags = if is_there { RenameFlags::EXCHANGE } else { RenameFlags::empty() };
+        let flags = if self.is_there(path) { RenameFlags::EXCHANGE } else { RenameFlags::empty() };
         rustix::fs::renameat_with(CWD, &new.guard.0, CWD, &location, flags)
             .map_err(|error| StoreError::io("move into place", &location)(error.into()))?;
         self.passed(Step::Moved);

@@ -503,6 +503,27 @@ fn damaged_outputs_are_built_again_inputs_first() {
     assert!(matches!(failures[..], [(_, Failure::NoMaker)]), "{failures:?}");
 }
 
+#[test]
+fn what_was_lost_is_built_anew_when_it_is_asked_for_and_a_lost_input_is_told() {
+    let (fixture, [seed, tool, program], _) = chain();
+    let path = |derivation: &StorePath| fixture.realise(derivation).unwrap().0;
+    let [seed_path, tool_path, program_path] = [&seed, &tool, &program].map(path);
+    let lose = |path: &StorePath| sx_store::object::remove(&fixture.store.location(path)).unwrap();
+    lose(&tool_path);
+    // Nobody looks for what isn't asked for.
+    assert_eq!(fixture.realise(&program).unwrap(), (program_path, vec![]));
+    let plan = |wanted| fixture.with_realiser(&|_| {}, |realiser| realiser.plan(&[wanted]).unwrap().builds);
+    assert_eq!(plan((tool.clone(), "out".into())), std::slice::from_ref(&tool));
+    assert_eq!(fixture.realise(&tool).unwrap(), (tool_path.clone(), vec!["tool.drv".into()]));
+    assert!(fixture.store.location(&tool_path).exists());
+    lose(&tool_path);
+    lose(&seed_path);
+    let failure = fixture.failure(&tool);
+    assert!(matches!(&failure, Failure::LostInput(path) if *path == seed_path), "{failure}");
+    assert_eq!(fixture.realise(&seed).unwrap().1, ["seed.drv"]);
+    assert_eq!(fixture.realise(&tool).unwrap().1, ["tool.drv"]);
+}
+
 /// A seed, a tool made by it, and what the tool's text says, which mentions the tool; in a store where they are realised.
 fn chain() -> (Fixture, [StorePath; 3], Claims) {
     let mut fixture = Fixture::new();

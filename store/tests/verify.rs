@@ -213,6 +213,22 @@ fn changed_modes_and_times_are_named_by_file_and_set_right() {
 }
 
 #[test]
+fn what_was_lost_comes_back_when_it_is_added_again() {
+    let fixture = Fixture::new();
+    let store = fixture.store();
+    for path in [&fixture.tree, &fixture.text] {
+        sx_store::object::remove(&store.location(path)).unwrap();
+    }
+    assert_eq!(damage(&store, Depth::Metadata).len(), 2);
+    let source = fixture.folder.path().join("source");
+    assert_eq!(store.add_source(&source, "tree", None).unwrap(), fixture.tree);
+    let references = BTreeSet::from([fixture.tree.clone()]);
+    let text = fixture.tree.to_string();
+    assert_eq!(store.add_text("text", text.as_bytes(), references).unwrap(), fixture.text);
+    assert_eq!(damage(&store, Depth::Contents), []);
+}
+
+#[test]
 fn attributes_that_somebody_gave_are_named_and_taken() {
     let fixture = Fixture::new();
     let store = fixture.store();

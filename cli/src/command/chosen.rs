@@ -37,7 +37,9 @@ pub fn realised(
     let (mut asked, mut derivations) = (Vec::new(), Derivations::new());
     for text in std::iter::once(&target.attribute).cloned().chain(more.iter().cloned().map(Some)) {
         if let Some(text) = text.as_ref().filter(|text| target.leads_to_object(text)) {
-            asked.push(Asked::Object(text.clone(), object::named(session, text)?));
+            let path = object::named(session, text)?;
+            object::require_there(session.store(), &path)?;
+            asked.push(Asked::Object(text.clone(), path));
             continue;
         }
         let (packages, made) = session.packages(&Target { attribute: text, ..target.clone() }, &[])?;

@@ -44,6 +44,15 @@ pub fn path_in(store: &Store, text: impl AsRef<OsStr>) -> Result<StorePath, Fail
     })
 }
 
+/// Fails if the files of a valid object are gone.
+pub fn require_there(store: &Store, path: &StorePath) -> Result<(), Failure> {
+    if store.is_there(path) {
+        return Ok(());
+    }
+    let failure = Failure::new(Kind::Damage, format!("`{path}` is valid, but its file is missing"));
+    Err(failure.hint("`sx store verify --repair` brings it back, if it can be made again"))
+}
+
 /// The bytes of a name in hexadecimal, if they are no text and so not told by it.
 pub fn hex_of(name: &OsStr) -> Option<String> {
     let hex = || name.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
