@@ -19,9 +19,11 @@ pub(crate) struct Inspection {
 /// What is wrong with a file, whatever it holds.
 #[derive(Debug)]
 pub(crate) enum Fault {
-    /// Its mode.
-    Mode(u32),
+    /// Its mode, and what is expected of a file of its kind.
+    Mode(u32, &'static str),
     Time,
+    /// It is no file, folder or link, which reading it tells.
+    Kind,
     /// The number of the user that it belongs to.
     Owner(u32),
     /// The name of an attribute that it should not have.
@@ -45,13 +47,15 @@ pub(crate) fn inspect(location: &Path, owner: u32) -> std::io::Result<Inspection
         let below = place.strip_prefix(location).unwrap_or(place).to_owned();
         let mode = found.mode() & 0o7777;
         let kind = found.file_type();
-        let is_canonical = match mode {
-            0o555 => kind.is_dir() || kind.is_file(),
-            0o444 => kind.is_file(),
-            _ => kind.is_symlink(),
+        let (is_canonical, expected) = match mode {
+            _ if kind.is_symlink() => (true, ""),
+            _ if kind.is_dir() => (mode == 0o555, "0555"),
+            _ => (matches!(mode, 0o444 | 0o555), "0444 or 0555"),
         };
-        if !is_canonical {
-            inspection.faults.push((below.clone(), Fault::Mode(mode)));
+        if !(kind.is_symlink() || kind.is_dir() || kind.is_file()) {
+            inspection.faults.push((below.clone(), Fault::Kind));
+        } else if !is_canonical {
+            inspection.faults.push((below.clone(), Fault::Mode(mode, expected)));
         } else if (found.mtime(), found.mtime_nsec()) != (MODIFICATION_TIME, 0) {
             inspection.faults.push((below.clone(), Fault::Time));
         }
@@ -80,7 +84,7 @@ fn attributes(place: &Path, names: &mut [u8]) -> std::io::Result<Vec<String>> {
     Ok(names.filter(is_given).map(|name| String::from_utf8_lossy(name).into_owned()).collect())
 }
 
-/// Takes an attribute from a file of the tree at `location`, which may have another mode afterwards.
+/// Takes an attribute from a file of the tree at `location`, which has to be made canonical afterwards.
 pub(crate) fn remove_attribute(location: &Path, below: &Path, name: &str) -> std::io::Result<()> {
     let place = join(location, below);
     let found = std::fs::symlink_metadata(&place)?;

@@ -26,7 +26,7 @@ pub mod object;
 pub mod pin;
 pub mod realise;
 mod record;
-mod repair;
+pub mod repair;
 pub mod requirement;
 pub mod root;
 pub mod sandbox;

@@ -315,6 +315,17 @@ pub fn make_accessible(location: &Path) -> std::io::Result<u64> {
     change_modes(location, |kind, mode| mode | if kind == FileType::Directory { 0o700 } else { 0o400 })
 }
 
+/// Lets us read a tree of the store. What is changed has a mode that nothing in an object has, so that it is still found to be
+/// wrong if it isn't set right.
+pub(crate) fn make_readable(location: &Path) -> std::io::Result<()> {
+    let change = |kind, mode| match kind {
+        FileType::Directory if mode & 0o500 != 0o500 => mode | 0o700,
+        FileType::RegularFile if mode & 0o400 == 0 => mode | 0o600,
+        _ => mode,
+    };
+    change_modes(location, change).map(drop)
+}
+
 /// Takes set-user-id and set-group-id bits from all that a tree of ours holds.
 pub fn take_set_id(location: &Path) -> std::io::Result<()> {
     // A directory that its builder closed is opened to look into it.

@@ -17,7 +17,22 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use sx_derivation::StorePath;
+use sx_derivation::{Derivation, StorePath};
+
+/// What is to be done about a damage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// It is set right where it is.
+    InPlace,
+    /// The object is taken from the copy, if it is whole there.
+    Copy,
+    /// The object is built again by this derivation.
+    Build(StorePath),
+    /// Nothing can be done here: the store knows no derivation that makes the object.
+    Unmade,
+    /// It is for others to take away what they put there.
+    Foreign,
+}
 
 /// What SQLite appends to a database's name.
 const ENDINGS: [&str; 4] = ["", "-wal", "-shm", "-journal"];
@@ -97,28 +112,53 @@ impl Store {
         Ok(restored.len())
     }
 
+    /// What [`repair`](Self::repair) and [`Realiser::rebuild`] would do about each damage.
+    pub fn remedies(&self, damage: &[Damage], copy: Option<&Path>) -> Vec<Remedy> {
+        let lost: BTreeSet<&StorePath> = damage.iter().filter_map(Damage::lost).collect();
+        let of_lost = |path: &StorePath| {
+            let has_copy = |copy: &Path| copy.join("store").join(path.base_name()).symlink_metadata().is_ok();
+            if copy.is_some_and(has_copy) {
+                return Remedy::Copy;
+            }
+            // If the database can't tell, nothing will be built.
+            let maker = self.makers(path).unwrap_or_default().into_iter().next();
+            maker.map_or(Remedy::Unmade, |(derivation, _)| Remedy::Build(derivation))
+        };
+        let of_one = |damage: &Damage| match damage.object().filter(|path| lost.contains(path)) {
+            Some(path) => of_lost(path),
+            None if matches!(damage, Damage::Foreign(_) | Damage::IdleRoot(_)) => Remedy::Foreign,
+            None => Remedy::InPlace,
+        };
+        damage.iter().map(of_one).collect()
+    }
+
+    /// The derivations by which the object at `path` can be built again.
+    fn makers(&self, path: &StorePath) -> Result<Vec<(StorePath, Derivation)>, StoreError> {
+        let mut makers = Vec::new();
+        for (maker, _) in self.database().makers(path)? {
+            let derivation = self.database().derivation(&maker)?;
+            // One that isn't resolved is kept beside one that is.
+            let resolved = derivation.filter(|found| found.input_derivations.is_empty());
+            makers.extend(resolved.map(|derivation| (maker, derivation)));
+        }
+        Ok(makers)
+    }
+
     /// Mends what can be mended without a build; `copy` is the folder of a store with the same objects. Verify again to
-    /// see what is left.
+    /// see what is left. An object with other contents than it came in with keeps its modes and times, which are the cheapest sign of
+    /// that.
     pub fn repair(&self, damage: &[Damage], copy: Option<&Path>) -> Result<(), StoreError> {
         let mut wrong_rows = BTreeSet::new();
         let mut lost = BTreeSet::new();
+        let mut suspects: BTreeMap<&StorePath, Vec<&Damage>> = BTreeMap::new();
         let mut is_record_wrong = false;
         for damage in damage {
             match damage {
-                Damage::Mode { path, .. } | Damage::Time { path, .. } => {
-                    let location = self.location(path);
-                    make_canonical(&location).map_err(StoreError::io("set modes of", &location))?;
-                }
-                Damage::Owner { path, file, expected, .. } => {
-                    let place = join(&self.location(path), file);
-                    set_owner(&place, *expected).map_err(StoreError::io("set the owner of", &place))?;
-                }
-                Damage::Attribute { path, file, name } => {
-                    let location = self.location(path);
-                    remove_attribute(&location, file, name)
-                        .and_then(|()| make_canonical(&location))
-                        .map_err(StoreError::io("remove attributes of", &location))?;
-                }
+                Damage::Mode { path, .. }
+                | Damage::Time { path, .. }
+                | Damage::Owner { path, .. }
+                | Damage::Attribute { path, .. }
+                | Damage::Size { path, .. } => suspects.entry(path).or_default().push(damage),
                 Damage::PlaceOwner { place, expected, .. } => {
                     set_owner(place, *expected).map_err(StoreError::io("set the owner of", place))?;
                 }
@@ -148,6 +188,9 @@ impl Store {
             // Neither row nor files can be believed: what was realised to it is built again.
             self.database().forget(&path.to_string())?;
         }
+        for (path, faults) in suspects {
+            self.set_right(path, &faults)?;
+        }
         if let Some(copy) = copy {
             for path in lost {
                 self.copy_from(&copy.join("store").join(path.base_name()), &path)?;
@@ -156,6 +199,39 @@ impl Store {
         if is_record_wrong {
             let _alone = self.holder().enter_alone(&AtomicBool::new(false))?;
             record::rewrite(self)?;
+        }
+        Ok(())
+    }
+
+    /// Mends what surrounds an object's contents, if these are whole.
+    fn set_right(&self, path: &StorePath, faults: &[&Damage]) -> Result<(), StoreError> {
+        let Some(object) = self.database().object(path)? else { return Ok(()) };
+        let location = self.location(path);
+        object::make_readable(&location).map_err(StoreError::io("set modes of", &location))?;
+        let contents = match object::read(&location, &Wanted::of(path, &Arc::default()), None, object::NEVER)
+        {
+            Ok(contents) if contents.tree == object.tree => contents,
+            _ => return Ok(()),
+        };
+        for fault in faults {
+            match fault {
+                Damage::Owner { file, expected, .. } => {
+                    let place = join(&location, file);
+                    set_owner(&place, *expected).map_err(StoreError::io("set the owner of", &place))?;
+                }
+                Damage::Attribute { file, name, .. } => {
+                    let removed = remove_attribute(&location, file, name);
+                    removed.map_err(StoreError::io("remove attributes of", &location))?;
+                }
+                _ => {}
+            }
+        }
+        let is_size = |fault: &&Damage| matches!(fault, Damage::Size { .. });
+        if !faults.iter().all(is_size) {
+            make_canonical(&location).map_err(StoreError::io("set modes of", &location))?;
+        }
+        if faults.iter().any(is_size) {
+            self.database().restore(&[Object { size_bytes: contents.size_bytes, ..object }])?;
         }
         Ok(())
     }
@@ -229,6 +305,10 @@ impl Realiser<'_> {
     /// there. Gives those that could not be made, and why.
     pub fn rebuild(&self, damaged: &BTreeSet<StorePath>) -> Vec<(StorePath, Failure)> {
         self.store.lock_damaged().extend(damaged.iter().cloned());
+        // Several of them may be outputs of one derivation.
+        let makers = damaged.iter().filter_map(|path| self.store.makers(path).ok()?.into_iter().next());
+        let planned: BTreeSet<StorePath> = makers.map(|(derivation, _)| derivation).collect();
+        (self.events)(Event::Planned(planned.len()));
         let mut failures = BTreeMap::new();
         loop {
             let left = self.store.lock_damaged().clone();
@@ -254,11 +334,7 @@ impl Realiser<'_> {
 
     fn rebuild_one(&self, damaged: &StorePath) -> Result<(), Failure> {
         let mut failure = Failure::NoMaker;
-        for (path, _) in self.store.database().makers(damaged).map_err(StoreError::from)? {
-            let derivation = self.store.database().derivation(&path).map_err(StoreError::from)?;
-            let Some(derivation) = derivation.filter(|found| found.input_derivations.is_empty()) else {
-                continue;
-            };
+        for (path, derivation) in self.store.makers(damaged)? {
             let closure = self.store.closure(&derivation.input_sources)?;
             let needed = closure.into_iter().find(|input| self.store.lock_damaged().contains(input));
             if let Some(input) = needed {

@@ -16,7 +16,7 @@ use crate::scan::Wanted;
 use crate::store::{Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use sx_derivation::{Derivation, Digest, StorePath};
@@ -24,7 +24,8 @@ use sx_derivation::{Derivation, Digest, StorePath};
 /// How closely to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
-    /// Rows, and the files' lengths, kinds, modes, times, owners and attributes.
+    /// Rows, and the files' lengths, kinds, modes, times, owners and attributes; every byte of an object in which one of these is
+    /// wrong.
     Metadata,
     /// All that, and every byte.
     Contents,
@@ -48,14 +49,26 @@ pub struct Verification {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Damage {
     /// SQLite can't read the file, or finds that it contradicts itself.
-    #[error("the database is damaged: {0}")]
+    #[error("the database is damaged: {}", on_one_line(.0))]
     Database(String),
     /// A row holds a text that is no store path.
-    #[error("a row of the database names the object `{0}`, which is no store path")]
+    #[error("a row of the database names the object `{}`, which is no store path", on_one_line(.0))]
     Name(String),
     /// A row's digest, references and name belong to another path: one of them was changed.
     #[error("the database's row of `{0}` does not say what that path is the hash of")]
     Row(StorePath),
+    /// A row tells the size of an object wrongly, whose files are whole.
+    #[error(
+        "the database's row of `{path}` says that it has {row} bytes, its files, which are whole, have {found}"
+    )]
+    Size {
+        /// The object.
+        path: StorePath,
+        /// What the row says.
+        row: i64,
+        /// Its size.
+        found: u64,
+    },
     /// A row mentions an object that has none itself.
     #[error("the database mentions `{0}` but has no row of it")]
     NoRow(StorePath),
@@ -86,7 +99,7 @@ pub enum Damage {
         found: Digest,
     },
     /// A file's mode was changed.
-    #[error("`{path}`: `{}` has mode {mode:04o}, expected 0444 or 0555", file.display())]
+    #[error("{} has mode {mode:04o}, expected {expected}", within(path, file))]
     Mode {
         /// The object.
         path: StorePath,
@@ -94,9 +107,11 @@ pub enum Damage {
         file: PathBuf,
         /// Its mode.
         mode: u32,
+        /// What modes a file of its kind may have.
+        expected: &'static str,
     },
     /// A file's time was changed.
-    #[error("`{path}`: `{}` has another time of modification than all of the store", file.display())]
+    #[error("{} has another time of modification than all of the store", within(path, file))]
     Time {
         /// The object.
         path: StorePath,
@@ -104,7 +119,7 @@ pub enum Damage {
         file: PathBuf,
     },
     /// A file belongs to somebody who could change it.
-    #[error("`{path}`: `{}` belongs to user {user}, expected {expected}", file.display())]
+    #[error("{} belongs to user {user}, expected {expected}", within(path, file))]
     Owner {
         /// The object.
         path: StorePath,
@@ -116,7 +131,7 @@ pub enum Damage {
         expected: u32,
     },
     /// A file has capabilities, or something else that isn't hashed.
-    #[error("`{path}`: `{}` has the extended attribute `{name}`, expected none", file.display())]
+    #[error("{} has the extended attribute `{}`, expected none", within(path, file), on_one_line(name))]
     Attribute {
         /// The object.
         path: StorePath,
@@ -126,7 +141,7 @@ pub enum Damage {
         name: String,
     },
     /// One of the store's own folders or files is open to others.
-    #[error("`{}` has mode {mode:04o}, expected no more than {most:04o}", place.display())]
+    #[error("{} has mode {mode:04o}, expected no more than {most:04o}", quoted(place))]
     PlaceMode {
         /// Which.
         place: PathBuf,
@@ -136,7 +151,7 @@ pub enum Damage {
         most: u32,
     },
     /// One of the store's own folders or files belongs to somebody else.
-    #[error("`{}` belongs to user {user}, expected {expected}", place.display())]
+    #[error("{} belongs to user {user}, expected {expected}", quoted(place))]
     PlaceOwner {
         /// Which.
         place: PathBuf,
@@ -146,7 +161,7 @@ pub enum Damage {
         expected: u32,
     },
     /// One of the store's own folders is gone.
-    #[error("the store's folder `{}` is missing", .0.display())]
+    #[error("the store's folder {} is missing", quoted(.0))]
     NoPlace(PathBuf),
     /// The second record doesn't say what the database says.
     #[error(
@@ -160,7 +175,8 @@ pub enum Damage {
     },
     /// The second record says otherwise than the database, and of two objects that are both valid nothing tells which is right.
     #[error(
-        "the database says that output `{output}` of `{derivation}` was realised to `{row}`, the file `realisations` says `{record}`"
+        "the database says that output `{}` of `{derivation}` was realised to `{row}`, the file `realisations` says `{record}`",
+        on_one_line(output)
     )]
     Contradiction {
         /// What was realised.
@@ -173,7 +189,7 @@ pub enum Damage {
         record: StorePath,
     },
     /// An object can't be read, or holds what none may hold.
-    #[error("`{path}` cannot be read: {reason}")]
+    #[error("`{path}` cannot be read: {}", on_one_line(reason))]
     Unreadable {
         /// The object.
         path: StorePath,
@@ -181,10 +197,10 @@ pub enum Damage {
         reason: String,
     },
     /// A root that isn't one.
-    #[error("`{0}` is no link to an object of the store, so it keeps nothing")]
+    #[error("{} is no link to an object of the store, so it keeps nothing", quoted(.0))]
     IdleRoot(PathBuf),
     /// Something in the store's folder that sx doesn't put there.
-    #[error("`{0}` is no object; sx did not put it there")]
+    #[error("{} is no object; sx did not put it there", quoted(.0))]
     Foreign(PathBuf),
 }
 
@@ -199,6 +215,89 @@ impl Damage {
             _ => None,
         }
     }
+
+    /// The object in whose files, or of whose files, something is wrong.
+    pub(crate) const fn object(&self) -> Option<&StorePath> {
+        match self {
+            Self::Mode { path, .. }
+            | Self::Time { path, .. }
+            | Self::Owner { path, .. }
+            | Self::Attribute { path, .. }
+            | Self::Size { path, .. } => Some(path),
+            _ => self.lost(),
+        }
+    }
+
+    /// What it is about: an object or a derivation.
+    pub const fn path(&self) -> Option<&StorePath> {
+        match self {
+            Self::Row(path) | Self::NoRow(path) | Self::Derivation(path) => Some(path),
+            Self::Contradiction { derivation, .. } => Some(derivation),
+            _ => self.object(),
+        }
+    }
+
+    /// The file that it is about: below the object, empty for itself; or else on disk.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Mode { file, .. }
+            | Self::Time { file, .. }
+            | Self::Owner { file, .. }
+            | Self::Attribute { file, .. } => Some(file),
+            Self::PlaceMode { place, .. }
+            | Self::PlaceOwner { place, .. }
+            | Self::NoPlace(place)
+            | Self::IdleRoot(place)
+            | Self::Foreign(place) => Some(place),
+            _ => None,
+        }
+    }
+
+    /// A word for its kind.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Database(_) => "database",
+            Self::Name(_) => "name",
+            Self::Row(_) => "row",
+            Self::Size { .. } => "size",
+            Self::NoRow(_) => "no_row",
+            Self::Derivation(_) => "derivation",
+            Self::Missing(_) => "missing",
+            Self::Length { .. } => "length",
+            Self::Contents { .. } => "contents",
+            Self::Mode { .. } => "mode",
+            Self::Time { .. } => "time",
+            Self::Owner { .. } => "owner",
+            Self::Attribute { .. } => "attribute",
+            Self::PlaceMode { .. } => "place_mode",
+            Self::PlaceOwner { .. } => "place_owner",
+            Self::NoPlace(_) => "no_place",
+            Self::Record { .. } => "record",
+            Self::Contradiction { .. } => "contradiction",
+            Self::Unreadable { .. } => "unreadable",
+            Self::IdleRoot(_) => "idle_root",
+            Self::Foreign(_) => "foreign",
+        }
+    }
+}
+
+/// A file's name between backticks; one that would break a line, or is no text, as Rust writes it.
+fn quoted(name: &Path) -> String {
+    let is_plain = |text: &&str| !text.contains(char::is_control);
+    name.to_str().filter(is_plain).map_or_else(|| format!("{name:?}"), |text| format!("`{text}`"))
+}
+
+/// A file of an object, or the object itself.
+fn within(path: &StorePath, file: &Path) -> String {
+    if file.as_os_str().is_empty() { format!("`{path}`") } else { format!("`{path}`: {}", quoted(file)) }
+}
+
+fn on_one_line(text: &str) -> String {
+    let escaped = |character: char| match character.is_control() {
+        true => character.escape_default().to_string(),
+        false => character.to_string(),
+    };
+    text.chars().map(escaped).collect()
 }
 
 /// What beside the folders is the store's own, with all that its mode may have. Of the whole only that nobody else may write to it:
@@ -263,7 +362,8 @@ impl Store {
         verification.damage.extend(self.of_places(owner)?);
         let look = Look { depth, owner, cancelled };
         let (rows, damage) = (Rows::new(&audit), Mutex::new(BTreeMap::new()));
-        verification.size_bytes = rows.0.iter().map(|(_, row)| row.size_bytes.unsigned_abs()).sum();
+        let sizes = rows.0.iter().map(|(_, row)| row.size_bytes.unsigned_abs());
+        verification.size_bytes = sizes.fold(0, u64::saturating_add);
         let next = AtomicUsize::new(0);
         let work = || -> Result<(), StoreError> {
             while let Some((path, row)) = rows.0.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -344,35 +444,41 @@ impl Store {
                 return Ok(vec![Damage::Unreadable { path: path.clone(), reason: error.to_string() }]);
             }
         };
+        let row_size = u64::try_from(row.size_bytes).ok();
+        let (length, found) = (row.size_bytes.unsigned_abs(), inspection.size_bytes);
+        let has_length = row_size == Some(found);
+        // Who changed a file left another time, most often, and nothing else that is cheap to see.
+        let is_read = depth == Depth::Contents || !has_length || !inspection.faults.is_empty();
         let mut damage: Vec<Damage> = inspection
             .faults
             .into_iter()
-            .map(|(file, fault)| match (path.clone(), fault) {
-                (path, Fault::Mode(mode)) => Damage::Mode { path, file, mode },
-                (path, Fault::Time) => Damage::Time { path, file },
-                (path, Fault::Owner(user)) => Damage::Owner { path, file, user, expected: owner },
-                (path, Fault::Attribute(name)) => Damage::Attribute { path, file, name },
+            .filter_map(|(file, fault)| match (path.clone(), fault) {
+                (path, Fault::Mode(mode, expected)) => Some(Damage::Mode { path, file, mode, expected }),
+                (path, Fault::Time) => Some(Damage::Time { path, file }),
+                (path, Fault::Owner(user)) => Some(Damage::Owner { path, file, user, expected: owner }),
+                (path, Fault::Attribute(name)) => Some(Damage::Attribute { path, file, name }),
+                (_, Fault::Kind) => None,
             })
             .collect();
-        let (expected, found) = (row.size_bytes.unsigned_abs(), inspection.size_bytes);
-        if expected != found {
-            damage.push(Damage::Length { path: path.clone(), expected, found });
+        if !is_read {
+            return Ok(damage);
         }
-        if depth == Depth::Contents {
-            let wanted = Wanted::of(path, &Arc::default());
-            let expected = row.tree.as_slice().try_into().map_or(Digest::of(b""), Digest::from_bytes);
-            match object::read(&location, &wanted, None, &|| cancelled.load(Ordering::Relaxed)) {
-                Ok(contents) if contents.tree == expected => {}
-                Ok(contents) => {
-                    damage.push(Damage::Contents { path: path.clone(), expected, found: contents.tree });
-                }
-                Err(ObjectError::CalledOff) => return Err(StoreError::Interrupted),
-                Err(error) => {
-                    let reason = error.to_string();
-                    damage.push(Damage::Unreadable { path: path.clone(), reason });
-                }
+        let wanted = Wanted::of(path, &Arc::default());
+        let expected = row.tree.as_slice().try_into().map_or(Digest::of(b""), Digest::from_bytes);
+        let read = object::read(&location, &wanted, None, &|| cancelled.load(Ordering::Relaxed));
+        let path = path.clone();
+        match read {
+            Ok(contents) if contents.tree == expected => {
+                damage.extend((!has_length).then_some(Damage::Size { path, row: row.size_bytes, found }));
+                return Ok(damage);
             }
+            Ok(contents) => {
+                damage.push(Damage::Contents { path: path.clone(), expected, found: contents.tree })
+            }
+            Err(ObjectError::CalledOff) => return Err(StoreError::Interrupted),
+            Err(error) => damage.push(Damage::Unreadable { path: path.clone(), reason: error.to_string() }),
         }
+        damage.extend((!has_length).then_some(Damage::Length { path, expected: length, found }));
         Ok(damage)
     }
 }
@@ -420,4 +526,33 @@ fn path_of_row(path: &StorePath, row: &ObjectRow) -> Option<StorePath> {
     let references = row.references.iter().map(|text| StorePath::parse(text).ok());
     let references: BTreeSet<StorePath> = references.collect::<Option<_>>()?;
     StorePath::of_object(path.name(), tree, &references, row.refers_to_itself).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    #[test]
+    fn each_damage_is_a_line_that_names_the_file() {
+        let path = StorePath::new(Digest::of(b"x"), "x").unwrap();
+        let mode = |file: &[u8], mode, expected| {
+            let file = OsStr::from_bytes(file).into();
+            Damage::Mode { path: path.clone(), file, mode, expected }.to_string()
+        };
+        assert_eq!(mode(b"", 0o755, "0555"), format!("`{path}` has mode 0755, expected 0555"));
+        assert_eq!(mode(b"a/b", 0, "0555"), format!("`{path}`: `a/b` has mode 0000, expected 0555"));
+        assert!(mode(b"a\nb", 0, "").contains("`: \"a\\nb\" has"), "{}", mode(b"a\nb", 0, ""));
+        assert!(mode(b"a\xff", 0, "").contains("`: \"a\\xFF\" has"), "{}", mode(b"a\xff", 0, ""));
+        let reason = "cannot read `a\nb`".to_owned();
+        for damage in [
+            Damage::Unreadable { path, reason: reason.clone() },
+            Damage::Name(reason.clone()),
+            Damage::Database(reason),
+            Damage::Foreign("a\nb".into()),
+        ] {
+            assert_eq!(damage.to_string().lines().count(), 1, "{damage}");
+        }
+    }
 }

@@ -481,7 +481,12 @@ fn damaged_outputs_are_built_again_inputs_first() {
     for path in &damaged {
         sx_store::object::remove(&fixture.store.location(path)).unwrap();
     }
-    let (events, cancelled) = (|_: Event<'_>| {}, AtomicBool::new(false));
+    let (planned, cancelled) = (Mutex::new(Vec::new()), AtomicBool::new(false));
+    let events = |event: Event<'_>| {
+        if let Event::Planned(count) = event {
+            planned.lock().unwrap().push(count);
+        }
+    };
     let realiser = Realiser {
         store: &fixture.store,
         derivations: &Derivations::new(),
@@ -495,6 +500,7 @@ fn damaged_outputs_are_built_again_inputs_first() {
         cancelled: &cancelled,
     };
     assert!(realiser.rebuild(&damaged).is_empty());
+    assert_eq!(*planned.lock().unwrap(), [2]);
     assert_eq!(fixture.read(&path), [0, 1, 2]);
     let depth = sx_store::verify::Depth::Contents;
     assert_eq!(fixture.store.verify(depth, 1, &cancelled).unwrap().damage, []);

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use sx_derivation::{Derivation, Output, StorePath};
 use sx_store::database::Said;
+use sx_store::repair::Remedy;
 use sx_store::verify::{Damage, Depth};
 use sx_store::{Store, StoreError};
 
@@ -203,13 +204,72 @@ fn changed_modes_and_times_are_named_by_file_and_set_right() {
     found.sort_by_key(ToString::to_string);
     let path = || fixture.tree.clone();
     let expected = [
-        Damage::Mode { path: path(), file: "".into(), mode: 0o755 },
+        Damage::Mode { path: path(), file: "".into(), mode: 0o755, expected: "0555" },
         Damage::Time { path: path(), file: "bin".into() },
-        Damage::Mode { path: path(), file: "text".into(), mode: 0o4644 },
+        Damage::Mode { path: path(), file: "text".into(), mode: 0o4644, expected: "0444 or 0555" },
     ];
     assert_eq!(found, expected);
     store.repair(&found, None).unwrap();
     assert_eq!(damage(&store, Depth::Contents), []);
+}
+
+#[test]
+fn what_was_changed_keeps_its_mode_and_time_until_its_contents_are_mended() {
+    let fixture = Fixture::new();
+    let store = fixture.store();
+    let file = store.location(&fixture.tree).join("text");
+    // As an editor leaves it, with as many bytes as before.
+    std::fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+    std::fs::write(&file, "SOME text").unwrap();
+    std::fs::set_permissions(&file, Permissions::from_mode(0o444)).unwrap();
+    let time = Damage::Time { path: fixture.tree.clone(), file: "text".into() };
+    let found = damage(&store, Depth::Metadata);
+    assert!(matches!(&found[..], [_, Damage::Contents { .. }]) && found[0] == time, "{found:?}");
+    store.repair(&found, None).unwrap();
+    store.repair(std::slice::from_ref(&time), None).unwrap();
+    assert_eq!(damage(&store, Depth::Metadata), found);
+    std::fs::set_permissions(&file, Permissions::from_mode(0o000)).unwrap();
+    store.repair(&damage(&store, Depth::Contents), None).unwrap();
+    let is_mode = |damage: &Damage| matches!(damage, Damage::Mode { .. });
+    assert!(damage(&store, Depth::Metadata).iter().any(is_mode));
+    store.repair(&found, Some(&fixture.folder.path().join("copy"))).unwrap();
+    assert_eq!(damage(&store, Depth::Contents), []);
+}
+
+#[test]
+fn a_size_that_a_row_tells_wrongly_is_named_as_such_and_needs_no_other_files() {
+    for size in [99, -23] {
+        let fixture = Fixture::new();
+        fixture.sql(&format!("update object set size = {size} where path like '%-tree'"));
+        let (store, path) = (fixture.store(), fixture.tree.clone());
+        let found = damage(&store, Depth::Metadata);
+        assert_eq!(found, [Damage::Size { path, row: size, found: 23 }]);
+        assert_eq!(store.remedies(&found, None), [Remedy::InPlace]);
+        store.repair(&found, None).unwrap();
+        assert_eq!(damage(&store, Depth::Contents), []);
+    }
+}
+
+#[test]
+fn what_would_be_done_about_a_damage_is_told() {
+    let fixture = Fixture::new();
+    let (store, copy) = (fixture.store(), fixture.folder.path().join("copy"));
+    sx_store::object::remove(&store.location(&fixture.tree)).unwrap();
+    File::create(store.folder().join("store/foreign")).unwrap();
+    let text = store.location(&fixture.text);
+    std::fs::set_permissions(text, Permissions::from_mode(0o644)).unwrap();
+    let of = |copy: Option<&Path>| {
+        let found = damage(&store, Depth::Metadata);
+        let told = found.iter().map(Damage::kind).zip(store.remedies(&found, copy));
+        told.collect::<BTreeMap<_, _>>()
+    };
+    let expected =
+        |lost| BTreeMap::from([("missing", lost), ("mode", Remedy::InPlace), ("foreign", Remedy::Foreign)]);
+    assert_eq!(of(None), expected(Remedy::Unmade));
+    assert_eq!(of(Some(&copy)), expected(Remedy::Copy));
+    let mut expected = expected(Remedy::Build(fixture.realised(&store)));
+    expected.insert("record", Remedy::InPlace);
+    assert_eq!(of(None), expected);
 }
 
 #[test]
