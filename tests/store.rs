@@ -304,8 +304,31 @@ fn damage_is_named_and_built_again() -> Result<(), String> {
         assert!(code == Some(7) && told.contains(&path) && told.contains("--repair"), "{told}");
     }
     assert!(!image.exists());
+    let found = run(&mut store.sx(&["store", "verify", "--repair", "--dry-run"]));
+    let lines = String::from_utf8_lossy(&found.stdout).into_owned();
+    assert!(lines.contains(": would be built again by `/sx/store/"), "{lines}");
+    assert_eq!(code(&mut store.sx(&["store", "verify"])).0, Some(7), "it was only said");
     output(&mut store.sx(&["store", "verify", "--contents", "--repair"]))?;
     assert_eq!(code(&mut store.sx(&["store", "verify", "--contents", "-q"])), (Some(0), String::new()));
+    // Lost, it is built anew for who asks for it.
+    std::fs::remove_file(store.location(&path)).map_err(|error| error.to_string())?;
+    let (code_of_run, error) = code(&mut store.sx(&["run", &path]));
+    assert!(code_of_run == Some(7) && error.contains("hint: `sx store verify --repair`"), "{error}");
+    let report = run(&mut store.sx(&["store", "verify", "--json"])).stdout;
+    let report: serde_json::Value = serde_json::from_slice(&report).map_err(|error| error.to_string())?;
+    let damage = &report["damage"][0];
+    assert_eq!((&damage["kind"], &damage["path"]), (&"missing".into(), &path.clone().into()));
+    assert_eq!((&damage["remedy"], &report["left"]), (&"build".into(), &report["damage"]));
+    assert_eq!(output(&mut store.sx(&["realise", "bootstrap.hex0"]))?, path);
+    assert!(store.location(&path).exists());
+    // What isn't sx's is no matter of building anything.
+    std::fs::write(store.folder().join("store/mine"), "").map_err(|error| error.to_string())?;
+    for arguments in [&["store", "verify"][..], &["store", "verify", "--repair"]] {
+        let (code, error) = code(&mut store.sx(arguments));
+        assert_eq!(code, Some(7));
+        let hint = error.split_once("hint: ").unwrap_or_default().1;
+        assert_eq!(hint, "what sx did not put there it leaves alone: look at it, and remove it\n");
+    }
     Ok(())
 }
 
@@ -320,7 +343,12 @@ fn a_damaged_database_is_told_and_made_anew() -> Result<(), String> {
             None => std::fs::remove_file(&database),
         }
         .map_err(|error| error.to_string())?;
-        for verb in [&["realise", "bootstrap.seed"][..], &["store", "verify"], &["gc"]] {
+        for verb in [
+            &["realise", "bootstrap.seed"][..],
+            &["store", "verify"],
+            &["store", "verify", "--repair", "--dry-run"],
+            &["gc"],
+        ] {
             let (code, error) = code(&mut store.sx(verb));
             assert_eq!(code, Some(7), "{error}");
             assert!(error.contains("hint: `sx store verify --repair`"), "{error}");

@@ -1,5 +1,6 @@
 //! `sx store verify`
 
+use super::super::object::hex_of;
 use super::super::quantity::show_bytes;
 use super::super::{Building, General};
 use crate::failure::{Failure, Kind, chain};
@@ -8,16 +9,18 @@ use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use sx_store::repair::Remedy;
 use sx_store::verify::{Damage, Depth, Verification};
 use sx_store::{Store, StoreError};
 
 /// Find damage, name it, and mend it
 ///
-/// Each damage is a line on standard output. Exit code 0: nothing is wrong, or everything was mended; 7: something is
-/// wrong still; anything else: it could not be found out.
+/// Each damage is a line on standard output; with `--repair --dry-run`, what would be done about it stands behind it. Exit code 0:
+/// nothing is wrong, or everything was mended; 7: something is wrong still; anything else: it could not be found out.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Read every byte; without, only the database and the files' lengths, modes and times are looked at
+    /// Read every byte; without, only the database and the files' lengths, modes and times are looked at, and objects read in
+    /// which one of these is wrong
     #[arg(long)]
     contents: bool,
     /// Mend what is found: in place, from a copy, or by building again
@@ -37,16 +40,59 @@ pub struct Arguments {
 struct Report {
     objects: usize,
     size_bytes: u64,
-    damage: Vec<String>,
+    damage: Vec<DamageReport>,
     /// Files with an object's name and no row, which are no damage.
     unregistered: Vec<String>,
     /// What is wrong still.
-    left: Vec<String>,
+    left: Vec<DamageReport>,
+}
+
+#[derive(Serialize)]
+struct DamageReport {
+    kind: &'static str,
+    /// The object or the derivation.
+    path: Option<String>,
+    /// The file below the object, empty for itself, or else on disk.
+    file: Option<String>,
+    /// The file's bytes, if they are no text.
+    file_hex: Option<String>,
+    text: String,
+    /// What `--repair` does about it.
+    remedy: &'static str,
+    /// The derivation by which the object is built again.
+    built_by: Option<String>,
+}
+
+impl DamageReport {
+    fn new((damage, remedy): (&Damage, &Remedy)) -> Self {
+        let (remedy, built_by) = match remedy {
+            Remedy::InPlace => ("in_place", None),
+            Remedy::Copy => ("copy", None),
+            Remedy::Build(derivation) => ("build", Some(derivation.to_string())),
+            Remedy::Unmade | Remedy::Foreign => ("none", None),
+        };
+        Self {
+            kind: damage.kind(),
+            path: damage.path().map(ToString::to_string),
+            file: damage.file().map(|file| file.display().to_string()),
+            file_hex: damage.file().and_then(|file| hex_of(file.as_os_str())),
+            text: damage.to_string(),
+            remedy,
+            built_by,
+        }
+    }
+}
+
+impl Arguments {
+    /// Whether to mend what is found, or only to say how.
+    const fn mends(&self) -> bool {
+        self.repair && !self.building.dry_run
+    }
 }
 
 pub fn run(general: &General, arguments: &Arguments) -> Result<(), Failure> {
     // Before anything else: with a damaged database there is no session.
-    let recovered = match arguments.repair {
+    let recovered = match arguments.mends() {
         true => Store::recover_if_damaged(&Session::store_folder(general)?)?,
         false => None,
     };
@@ -59,9 +105,12 @@ pub fn run(general: &General, arguments: &Arguments) -> Result<(), Failure> {
         session.progress().tell(&format!("sx: made a new database of {count} objects{old}"));
     }
     let found = verify(&session, arguments)?;
+    let copy = arguments.repair_from.as_deref();
+    // Asked before anything is mended.
+    let remedies = session.store().remedies(&found.damage, copy);
     let mut left = found.damage.clone();
-    if arguments.repair && !left.is_empty() {
-        session.store().repair(&left, arguments.repair_from.as_deref())?;
+    if arguments.mends() && !left.is_empty() {
+        session.store().repair(&left, copy)?;
         left = verify(&session, arguments)?.damage;
         let lost: BTreeSet<_> = left.iter().filter_map(Damage::lost).cloned().collect();
         if !lost.is_empty() {
@@ -71,17 +120,31 @@ pub fn run(general: &General, arguments: &Arguments) -> Result<(), Failure> {
             left = verify(&session, arguments)?.damage;
         }
     }
-    let lines = |damage: &[Damage]| damage.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let left_remedies = session.store().remedies(&left, copy);
     if arguments.json {
+        let reports = |damage: &[Damage], remedies: &[Remedy]| {
+            damage.iter().zip(remedies).map(DamageReport::new).collect::<Vec<_>>()
+        };
         session.print_json(&Report {
             objects: found.objects,
             size_bytes: found.size_bytes,
-            damage: lines(&found.damage),
+            damage: reports(&found.damage, &remedies),
             unregistered: found.unregistered.iter().map(|place| place.display().to_string()).collect(),
-            left: lines(&left),
+            left: reports(&left, &left_remedies),
         })?;
     } else if !found.damage.is_empty() {
-        session.print(&lines(&found.damage).join("\n"))?;
+        let is_told = arguments.repair && arguments.building.dry_run;
+        let lines = found.damage.iter().zip(&remedies).map(|(damage, remedy)| match remedy {
+            _ if !is_told => damage.to_string(),
+            Remedy::InPlace => format!("{damage}: would be set right in place"),
+            Remedy::Copy => format!("{damage}: would be taken from the copy, if it is whole there"),
+            Remedy::Build(derivation) => format!("{damage}: would be built again by `{derivation}`"),
+            Remedy::Unmade => {
+                format!("{damage}: would be left, since the store knows no derivation that makes it")
+            }
+            Remedy::Foreign => format!("{damage}: would be left"),
+        });
+        session.print(&lines.collect::<Vec<_>>().join("\n"))?;
     }
     if let Some(first) = found.unregistered.first() {
         session.progress().tell(&format!(
@@ -101,11 +164,36 @@ pub fn run(general: &General, arguments: &Arguments) -> Result<(), Failure> {
         return Ok(());
     }
     let failure = Failure::new(Kind::Damage, format!("the store is damaged: {}", left[0]));
-    Err(if arguments.repair {
-        failure.hint("what no derivation makes has to be added again: realise what it was for")
-    } else {
-        failure.hint("`sx store verify --contents --repair` mends what can be mended")
-    })
+    let hints = hints(session.store(), arguments, &left, &left_remedies);
+    Err(hints.into_iter().fold(failure, Failure::hint))
+}
+
+/// What to do about damage that is there still.
+fn hints(store: &Store, arguments: &Arguments, left: &[Damage], remedies: &[Remedy]) -> Vec<String> {
+    let mut hints = Vec::new();
+    let has = |wanted: fn(&Remedy) -> bool| remedies.iter().any(wanted);
+    let is_mendable = |remedy: &Remedy| !matches!(remedy, Remedy::Unmade | Remedy::Foreign);
+    if has(is_mendable) && !arguments.mends() {
+        let contents = if arguments.contents { " --contents" } else { "" };
+        hints.push(format!("`sx store verify{contents} --repair` mends what can be mended"));
+    } else if has(|remedy| matches!(remedy, Remedy::Build(_))) {
+        hints.push("what can't be built again, `--repair-from DIR` takes from another store".into());
+    }
+    let unmade = left.iter().zip(remedies).find(|(_, remedy)| **remedy == Remedy::Unmade);
+    if let Some(path) = unmade.and_then(|(damage, _)| damage.lost().or(damage.path())) {
+        let delete = match store.is_there(path) {
+            true => format!("delete `{}` and ", store.location(path).display()),
+            false => String::new(),
+        };
+        hints.push(format!(
+            "the store knows no derivation that makes `{path}`: `--repair-from DIR` takes it from another store; or \
+             {delete}realise again what it was added for"
+        ));
+    }
+    if has(|remedy| *remedy == Remedy::Foreign) {
+        hints.push("what sx did not put there it leaves alone: look at it, and remove it".into());
+    }
+    hints
 }
 
 fn verify(session: &Session, arguments: &Arguments) -> Result<Verification, Failure> {
