@@ -34,6 +34,11 @@ pub fn tests() -> Vec<Test> {
         ),
         test("store::a_full_disk_damages_nothing", &["unshare", "mount"], a_full_disk_damages_nothing),
         test(
+            "store::a_full_disk_can_be_read_and_emptied",
+            &["unshare", "mount"],
+            a_full_disk_can_be_read_and_emptied,
+        ),
+        test(
             "store::a_quota_that_is_used_up_damages_nothing",
             &["root", "mkfs.btrfs", "btrfs", "mount", "umount", "truncate"],
             a_quota_that_is_used_up_damages_nothing,
@@ -493,6 +498,28 @@ fn a_full_disk_damages_nothing() -> Result<(), String> {
         echo whole"#
     );
     assert_eq!(confined(&script)?, "whole");
+    Ok(())
+}
+
+fn a_full_disk_can_be_read_and_emptied() -> Result<(), String> {
+    let script = format!(
+        r#"sx=$1; export SX_STORE=$2/sx; {LARGE_TEXT}
+        mount -t tmpfs -o mode=755,size=40m none "$2"
+        one=$(large one); ln -s "$one" "$SX_STORE/roots/one"; two=$(large two)
+        # More rows than there is room to forget at once.
+        "$sx" eval -q -E 'let name = builtins.concatStringsSep "" (builtins.genList (n: "t") 180);
+            add = sum: n: sum + builtins.stringLength (builtins.toFile name (toString n)); in
+            builtins.foldl'"'"' add 0 (builtins.genList (n: n) 2500)' >/dev/null
+        cat /dev/zero 2>/dev/null >"$2/fill" || true
+        [ "$("$sx" path-info "$one" | wc -l)" = 1 ]; "$sx" -q store verify --contents
+        "$sx" gc --dry-run -q | grep -q "$two"
+        code=0; large three 2>&1 || code=$?; echo " $code"
+        "$sx" -q gc; [ -e "$SX_STORE/reserved" ]
+        if "$sx" path-info "$two" 2>/dev/null; then exit 9; fi; [ "$("$sx" gc --dry-run -q | wc -l)" = 0 ]
+        large three >/dev/null; "$sx" -q store verify --contents"#
+    );
+    let told = confined(&script)?;
+    assert!(told.ends_with(" 6") && told.contains("hint: the disk is full"), "{told}");
     Ok(())
 }
 

@@ -66,6 +66,13 @@ impl Session {
         )
     }
 
+    /// The same for what deletes: on a full disk it takes the room that is kept for it.
+    pub fn for_collection(general: &General) -> Result<Self, Failure> {
+        let mut session = Self::of_what_is_there(general)?;
+        session.store = session.store.with_reserved_room()?;
+        Ok(session)
+    }
+
     /// Whichever of them these need: what leads to objects is only read.
     pub fn for_target(general: &General, target: &Target, more: &[String]) -> Result<Self, Failure> {
         let mut texts = target.attribute.iter().chain(more).peekable();

@@ -12,6 +12,7 @@ use crate::database::ObjectGraph;
 use crate::lock::{Lock, try_flock};
 use crate::object;
 use crate::record;
+use crate::reserve;
 use crate::root::{Held, Links, Root, entries};
 use crate::share;
 use crate::step::Step;
@@ -76,6 +77,32 @@ impl Store {
     /// Collects garbage. Waits while others look at what they need. Ends early when `cancelled` is set: a store is whole at every
     /// step.
     pub fn collect(&self, what: &Collection, cancelled: &AtomicBool) -> Result<Collected, StoreError> {
+        let mut all = Collected::default();
+        loop {
+            let freed = all.objects.iter().map(|(_, size)| size).sum();
+            let max_freed_bytes = what.max_freed_bytes.map(|most| most.saturating_sub(freed));
+            let (some, part) = self.collect_some(&Collection { max_freed_bytes, ..*what }, cancelled)?;
+            all.objects.extend(some.objects);
+            all.strays.extend(some.strays);
+            all.failures.extend(some.failures);
+            all.alive = some.alive;
+            all.record = some.record;
+            if part == Part::All {
+                break;
+            }
+        }
+        if what.mode == Mode::Delete {
+            reserve::make(self.folder());
+        }
+        Ok(all)
+    }
+
+    /// Collects as much as there is room on the disk to forget at once.
+    fn collect_some(
+        &self,
+        what: &Collection,
+        cancelled: &AtomicBool,
+    ) -> Result<(Collected, Part), StoreError> {
         if what.mode == Mode::Delete {
             self.require_writing()?;
         }
@@ -94,9 +121,10 @@ impl Store {
         if what.mode == Mode::DryRun {
             let sized = |place: PathBuf| (place.clone(), size(&place));
             collected.strays.extend(strays.into_iter().map(sized));
-            return Ok(collected);
+            return Ok((collected, Part::All));
         }
-        let discarded = self.discard(&mut collected, strays)?;
+        let (forgotten, part) = self.forget(&mut collected)?;
+        let discarded = self.discard(&mut collected, strays, &forgotten)?;
         // Rows are gone by now: what they were of goes too, whatever this comes to, such as on a full disk.
         collected.record = record::shorten(self).err();
         // From here on nobody waits for us.
@@ -114,7 +142,7 @@ impl Store {
         }
         let links = self.folder().join("links");
         share::sweep(&links, |name| held.owns(name), goes_on).map_err(StoreError::io("sweep", &links))?;
-        if goes_on() { Ok(collected) } else { Err(StoreError::Interrupted) }
+        if goes_on() { Ok((collected, part)) } else { Err(StoreError::Interrupted) }
     }
 
     /// Files without a row that nobody makes.
@@ -231,10 +259,35 @@ impl Store {
         Ok(condemned)
     }
 
-    /// Takes the rows away, then the names.
-    fn discard(&self, collected: &mut Collected, strays: Vec<PathBuf>) -> Result<Vec<Discarded>, StoreError> {
-        let forgotten = self.database().invalidate(collected.objects.iter().map(|(path, _)| path))?;
+    /// Takes the rows away: on a full disk of the first objects only, for which there is room. Gives the derivations that are
+    /// forgotten with them.
+    fn forget(&self, collected: &mut Collected) -> Result<(Vec<StorePath>, Part), StoreError> {
+        let mut part = Part::All;
+        let forgotten = loop {
+            match self.database().invalidate(collected.objects.iter().map(|(path, _)| path)) {
+                Err(error) if error.is_full() => {
+                    if !reserve::give_up(self.folder()) {
+                        if collected.objects.len() < 2 {
+                            return Err(error.into());
+                        }
+                        collected.objects.truncate(collected.objects.len() / 2);
+                        part = Part::Some;
+                    }
+                }
+                forgotten => break forgotten?,
+            }
+        };
         self.passed(Step::Invalidated);
+        Ok((forgotten, part))
+    }
+
+    /// Takes the names away.
+    fn discard(
+        &self,
+        collected: &mut Collected,
+        strays: Vec<PathBuf>,
+        forgotten: &[StorePath],
+    ) -> Result<Vec<Discarded>, StoreError> {
         let [store, builds, locks, downloads] =
             ["store", "builds", "locks", "downloads"].map(|name| self.folder().join(name));
         let objects: Vec<PathBuf> = collected.objects.iter().map(|(path, _)| self.location(path)).collect();
@@ -315,6 +368,13 @@ impl Store {
         }
         Ok(None)
     }
+}
+
+/// How much of the garbage went at once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    All,
+    Some,
 }
 
 /// Something that lost its name and waits for its end.

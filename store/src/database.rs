@@ -3,6 +3,10 @@
 //! SQLite in WAL mode with `synchronous=FULL`: what was committed outlives a power cut. An object gets its row last,
 //! when its files are durable, so the database never names what isn't there; files without a row are garbage.
 
+mod error;
+
+pub use error::DatabaseError;
+
 use crate::explain::{self, Earlier};
 use crate::lock::Pause;
 use rusqlite::{
@@ -72,73 +76,6 @@ pub struct ObjectGraph {
     pub references: Vec<(usize, usize)>,
 }
 
-/// What the database can't do.
-#[derive(Debug, thiserror::Error)]
-pub enum DatabaseError {
-    /// It was made by a newer sx.
-    #[error("the store's database `{path}` has version {found}; this sx reads up to {SCHEMA_VERSION}")]
-    NewerVersion {
-        /// The database file.
-        path: PathBuf,
-        /// Its version.
-        found: i64,
-    },
-    /// It was made by an older sx, and can't be brought up to date.
-    #[error(
-        "the store's database `{path}` has version {found}, and cannot be written to make it {SCHEMA_VERSION}"
-    )]
-    OlderVersion {
-        /// The database file.
-        path: PathBuf,
-        /// Its version.
-        found: i64,
-    },
-    /// Who may write changed it while it was read by one who may not, so what was read may never have been true.
-    #[error("the store's database `{path}` was changed by another user while it was read")]
-    Changed {
-        /// The database file.
-        path: PathBuf,
-    },
-    /// The store has been in use, and this is no database of one.
-    #[error("the store's database `{path}` {found}, and the store is not new")]
-    Lost {
-        /// The database file.
-        path: PathBuf,
-        /// What is wrong with it.
-        found: &'static str,
-    },
-    /// A row can't have been written by sx.
-    #[error("the store's database holds `{found}`, which is no {expected}")]
-    Damaged {
-        /// The text found.
-        found: String,
-        /// What should stand there.
-        expected: &'static str,
-    },
-    /// SQLite refused.
-    #[error("the store's database `{path}` failed")]
-    Sqlite {
-        /// The database file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: rusqlite::Error,
-    },
-}
-
-impl DatabaseError {
-    /// Whether the file itself is damaged, so that only [`crate::Store::recover`] helps.
-    pub fn is_damage(&self) -> bool {
-        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
-        let code = match self {
-            Self::Lost { .. } => return true,
-            Self::Sqlite { source, .. } => source.sqlite_error_code(),
-            _ => None,
-        };
-        matches!(code, Some(DatabaseCorrupt | NotADatabase))
-    }
-}
-
 /// An open database. Threads share it, processes open their own.
 #[derive(Debug)]
 pub struct Database {
@@ -203,7 +140,7 @@ impl Database {
         if let Some(database) = Self::find(path)? {
             return Ok(database);
         }
-        let failed = |source| DatabaseError::Sqlite { path: path.into(), source };
+        let failed = |source| DatabaseError::of_sqlite(path, source);
         let mut connection = Connection::open(path).map_err(failed)?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
         when_free(|| prepare(&mut connection, None)).map_err(failed)?;
@@ -219,7 +156,7 @@ impl Database {
         if std::fs::symlink_metadata(path).is_err() {
             return Ok(None);
         }
-        let failed = |source| DatabaseError::Sqlite { path: path.into(), source };
+        let failed = |source| DatabaseError::of_sqlite(path, source);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
         let Some(header) = Header::checked(path, &connection)? else { return Ok(None) };
@@ -230,7 +167,7 @@ impl Database {
     /// The same where nothing can be written. Gives what is in it now: rows that somebody adds may be seen or not.
     pub(crate) fn find_to_read(path: &Path) -> Result<Option<Self>, DatabaseError> {
         let Some(stamp) = Stamp::of(path) else { return Ok(None) };
-        let failed = |source| DatabaseError::Sqlite { path: path.into(), source };
+        let failed = |source| DatabaseError::of_sqlite(path, source);
         let log = std::fs::metadata(path.with_file_name("database-wal"));
         // SQLite would make files beside it, where nobody may. All is in the file itself, so none are needed.
         let unlocked = log.map_or(true, |log| log.len() == 0).then_some(stamp);
@@ -239,13 +176,27 @@ impl Database {
             Some(_) => Connection::open_with_flags(immutable(path), flags | OpenFlags::SQLITE_OPEN_URI),
             None => Connection::open_with_flags(path, flags),
         };
-        let connection = connection.map_err(failed)?;
+        let found = Self::to_read(path, connection.map_err(failed)?)?;
+        Ok(found.map(|database| Self { unlocked, ..database }))
+    }
+
+    /// The same where there is no room for the file by which processes share the database: nobody else has it meanwhile.
+    pub(crate) fn find_alone(path: &Path) -> Result<Option<Self>, DatabaseError> {
+        let failed = |source| DatabaseError::of_sqlite(path, source);
+        // The lock on it takes the right to write.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+        connection.pragma_update(None, "locking_mode", "exclusive").map_err(failed)?;
+        Self::to_read(path, connection)
+    }
+
+    fn to_read(path: &Path, connection: Connection) -> Result<Option<Self>, DatabaseError> {
         let Some(header) = Header::checked(path, &connection)? else { return Ok(None) };
         if header.version < SCHEMA_VERSION {
             return Err(DatabaseError::OlderVersion { path: path.into(), found: header.version });
         }
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        Ok(Some(Self { unlocked, ..Self::new(path, connection) }))
+        Ok(Some(Self::new(path, connection)))
     }
 
     /// Brings all that was committed into the one file, durably, so that it can be moved without those beside it.
@@ -554,7 +505,7 @@ impl Database {
     }
 
     fn failed(&self, source: rusqlite::Error) -> DatabaseError {
-        DatabaseError::Sqlite { path: self.path.clone(), source }
+        DatabaseError::of_sqlite(&self.path, source)
     }
 }
 
@@ -609,7 +560,7 @@ impl Header {
 
     /// What it says, if it is a store's and of a version that can be read; `None` if there is nothing in it.
     fn checked(path: &Path, connection: &Connection) -> Result<Option<Self>, DatabaseError> {
-        let failed = |source| DatabaseError::Sqlite { path: path.into(), source };
+        let failed = |source| DatabaseError::of_sqlite(path, source);
         connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
         let header = when_free(|| Self::read(connection)).map_err(failed)?;
         if header.tables == 0 && header.version == 0 {
@@ -747,6 +698,21 @@ mod tests {
         // It comes into the file, under the eyes of who reads that without a lock.
         drop(database);
         assert!(matches!(reader.is_valid(&first.path), Err(DatabaseError::Changed { .. })));
+    }
+
+    #[test]
+    fn one_who_has_it_alone_reads_all_and_leaves_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("database");
+        let first = object("first", &[]);
+        Database::open(&file).unwrap().register(std::slice::from_ref(&first), &Said::default()).unwrap();
+        let alone = Database::find_alone(&file).unwrap().unwrap();
+        assert!(alone.is_valid(&first.path).unwrap());
+        assert!(!folder.path().join("database-shm").exists());
+        let other = Connection::open(&file).unwrap();
+        assert!(other.query_row("select count(*) from object", [], |_| Ok(())).is_err());
+        drop(alone);
+        other.query_row("select count(*) from object", [], |_| Ok(())).unwrap();
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::root::entries;
 use crate::store::StoreError;
 use std::ffi::OsStr;
 use std::fs::DirBuilder;
+use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use sx_derivation::StorePath;
@@ -22,7 +23,8 @@ pub(crate) const FOLDERS: [(&str, u32); 9] = [
 ];
 
 /// Other names that the making of a store leaves when it is interrupted, or that a new disk has.
-const LEFT: [&str; 5] = ["database", "database-wal", "database-shm", "database-journal", "lost+found"];
+const LEFT: [&str; 6] =
+    ["database", "database-wal", "database-shm", "database-journal", "reserved", "lost+found"];
 
 /// What lies there.
 #[derive(Debug, PartialEq, Eq)]
@@ -71,6 +73,17 @@ fn foreign(folder: &Path) -> Result<Option<PathBuf>, StoreError> {
         }
     }
     Ok(None)
+}
+
+/// Fails if something is there that is no folder.
+pub(crate) fn require_folder(folder: &Path) -> Result<(), StoreError> {
+    let found = match std::fs::metadata(folder) {
+        Ok(found) if !found.is_dir() => "is a file",
+        Err(error) if error.kind() == ErrorKind::NotADirectory => "lies below a file",
+        Err(error) if error.kind() == ErrorKind::NotFound && folder.is_symlink() => "is a link to nothing",
+        _ => return Ok(()),
+    };
+    Err(StoreError::NotAFolder { folder: folder.into(), found })
 }
 
 /// Makes the folders that aren't there.

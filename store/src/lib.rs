@@ -28,6 +28,7 @@ pub mod realise;
 mod record;
 pub mod repair;
 pub mod requirement;
+mod reserve;
 pub mod root;
 pub mod sandbox;
 pub mod scan;

@@ -23,7 +23,8 @@
 //! holds the lock on `processes/<process>`, it is garbage. The kernel lets go of the lock when the last process that
 //! inherited the file ends: a program started by `sx run` keeps its closure.
 //!
-//! Who may not write to the store holds nothing: what he reads stays for as long as those want it who may.
+//! Who may not write to the store holds nothing: what he reads stays for as long as those want it who may. Nor does who finds no
+//! room on the disk: he has the database for himself, and no collector comes.
 
 use crate::lock::{Gate, try_flock};
 use crate::site;
@@ -92,6 +93,11 @@ impl Holder {
         Self { folder: folder.into(), process: Mutex::new(None), refusal }
     }
 
+    /// Why nothing can be written, if so.
+    pub(crate) const fn refusal(&self) -> Option<Errno> {
+        self.refusal
+    }
+
     /// Fails if nothing can be written, with why.
     pub(crate) fn require_writing(&self) -> Result<(), StoreError> {
         match self.refusal {
@@ -130,6 +136,10 @@ impl Holder {
 
     /// Lets programs that this process becomes or starts hold what it holds.
     pub(crate) fn let_inherit(&self) -> Result<(), StoreError> {
+        if self.refusal == Some(Errno::NOSPC) {
+            // A collector that finds room may come while they run.
+            return self.require_writing();
+        }
         let Some(process) = &*self.lock() else { return Ok(()) };
         let cleared = rustix::io::fcntl_setfd(&process.file, rustix::io::FdFlags::empty());
         cleared

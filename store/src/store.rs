@@ -9,6 +9,7 @@
 //!   database                  SQLite, see crate::database
 //!   realisations              some of that once more, see crate::record
 //!   .new-…                    the same on its way in
+//!   reserved                  room for a collector on a full disk, see crate::reserve
 //!   builds/…                  sandboxes of running builds, mode 0700
 //!   failed/<name>-<number>    sandboxes of failed builds that were to be kept
 //!   logs/<digest>             what the builder of the derivation with that digest printed
@@ -18,10 +19,11 @@
 //! ```
 
 use crate::database::{Database, DatabaseError, Object, Said};
-use crate::folder::{Content, make_folders};
+use crate::folder::{Content, make_folders, require_folder};
 use crate::lock::Lock;
 use crate::object::{self, CalledOff, Contents, Copied, Destination, Filter, NEVER, ObjectError};
 use crate::record;
+use crate::reserve;
 use crate::root::Holder;
 use crate::scan::{DigestText, Wanted};
 use crate::share::Sharing;
@@ -108,6 +110,14 @@ pub enum StoreError {
         #[source]
         source: std::io::Error,
     },
+    /// What lies there is no folder.
+    #[error("`{folder}` {found}, expected the folder of a store")]
+    NotAFolder {
+        /// Where it was to be.
+        folder: PathBuf,
+        /// What is wrong with it.
+        found: &'static str,
+    },
     /// What is no link of ours isn't replaced by one.
     #[error("`{place}` is there already and is no link, so it is not replaced by one")]
     NotALink {
@@ -162,7 +172,11 @@ impl Store {
     /// database of a store is left as it is. One that can't be written is opened all the same, to be read: whatever would write
     /// fails.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        Self::open_if(folder, |content| matches!(content, Content::Nothing | Content::Begun))
+        let store = Self::open_if(folder, |content| matches!(content, Content::Nothing | Content::Begun))?;
+        if store.require_writing().is_ok() {
+            reserve::make(folder);
+        }
+        Ok(store)
     }
 
     /// Opens the store in `folder`, an absolute path, which has to be there.
@@ -170,22 +184,38 @@ impl Store {
         Self::open_if(folder, |content| *content == Content::Begun)
     }
 
+    /// This store, to be written too where a full disk let it only be read and room is kept for a collector: that is given up.
+    pub fn with_reserved_room(self) -> Result<Self, StoreError> {
+        if self.holder.refusal() != Some(Errno::NOSPC) || !reserve::give_up(&self.folder) {
+            return Ok(self);
+        }
+        let folder = self.folder.clone();
+        drop(self);
+        Self::open_existing(&folder)
+    }
+
     /// Opens the store in `folder`, and makes it if nothing but what `makes` accepts is there.
     fn open_if(folder: &Path, makes: impl FnOnce(&Content) -> bool) -> Result<Self, StoreError> {
-        let refusal = match rustix::fs::access(folder, Access::WRITE_OK) {
+        let mut refusal = match rustix::fs::access(folder, Access::WRITE_OK) {
             Ok(()) | Err(Errno::NOENT) => None,
             Err(refusal) => Some(refusal),
         };
         let file = folder.join("database");
-        let find = || match refusal {
-            None => Database::find(&file),
-            Some(_) => Database::find_to_read(&file),
+        let may_write = refusal.is_none();
+        let find = || match may_write {
+            true => Database::find(&file),
+            false => Database::find_to_read(&file),
         };
         let database = match find() {
             Ok(Some(database)) => database,
+            Err(error) if error.is_full() && may_write => {
+                refusal = Some(Errno::NOSPC);
+                Database::find_alone(&file)?.ok_or(error)?
+            }
             _ => {
                 // Another process may be making it now. What it puts there comes after the database, so that is looked for
                 // once more after everything else.
+                require_folder(folder)?;
                 let content = Content::of(folder)?;
                 match (find(), content) {
                     (Ok(Some(database)), _) => database,

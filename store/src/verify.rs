@@ -302,13 +302,14 @@ fn on_one_line(text: &str) -> String {
 
 /// What beside the folders is the store's own, with all that its mode may have. Of the whole only that nobody else may write to it:
 /// who made it for sx gave it a mode of his own.
-const OTHERS: [(&str, u32); 7] = [
+const OTHERS: [(&str, u32); 8] = [
     ("", 0o775),
     ("failed", 0o700),
     ("database", 0o664),
     ("database-wal", 0o664),
     ("database-shm", 0o664),
     ("realisations", 0o664),
+    ("reserved", 0o664),
     ("gate", 0o664),
 ];
 

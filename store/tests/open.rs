@@ -3,11 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use sx_store::collect::{Collection, Mode};
+use sx_store::database::DatabaseError;
+use sx_store::verify::Depth;
 use sx_store::{Store, StoreError};
 
 /// All files below, with their contents, and folders.
-fn everything(folder: &Path) -> BTreeSet<(std::path::PathBuf, Option<Vec<u8>>)> {
+fn everything(folder: &Path) -> BTreeSet<(PathBuf, Option<Vec<u8>>)> {
     let (mut found, mut open) = (BTreeSet::new(), vec![folder.to_owned()]);
     while let Some(place) = open.pop() {
         for entry in std::fs::read_dir(place).unwrap() {
@@ -96,6 +101,54 @@ fn a_store_that_has_to_be_there_is_not_made() {
     // The making was interrupted at its last step.
     std::fs::write(place.join("database"), "").unwrap();
     drop(Store::open_existing(&place).unwrap());
+}
+
+#[test]
+fn what_can_be_no_store_is_told_by_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name);
+    std::fs::write(place("file"), "x").unwrap();
+    std::os::unix::fs::symlink("nowhere", place("link")).unwrap();
+    for (name, expected) in
+        [("file", "is a file"), ("file/sx", "lies below a file"), ("link", "is a link to nothing")]
+    {
+        match Store::open(&place(name)) {
+            Err(StoreError::NotAFolder { found, .. }) => assert_eq!(found, expected),
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+    // With the path of the database as long as it may be, and one byte longer.
+    let long = std::fs::canonicalize(folder.path()).unwrap();
+    let rest = 504 - long.as_os_str().len() - "/database".len();
+    let below: String = (0..rest).map(|at| if at % 100 == 0 { '/' } else { 'a' }).collect();
+    let long = PathBuf::from(format!("{}{below}", long.display()));
+    drop(Store::open(&long).unwrap());
+    let longer = PathBuf::from(format!("{}a", long.display()));
+    let error = DatabaseError::LongPath { path: longer.join("database"), found: 505 };
+    assert_eq!(Store::open(&longer).unwrap_err().to_string(), error.to_string());
+    // A folder in the database's place.
+    drop(Store::open(&place("sx")).unwrap());
+    std::fs::remove_file(place("sx/database")).unwrap();
+    std::fs::create_dir(place("sx/database")).unwrap();
+    std::fs::write(place("sx/logs/some"), "x").unwrap();
+    assert!(matches!(Store::open(&place("sx")), Err(StoreError::Database(error)) if error.is_damage()));
+}
+
+#[test]
+fn room_is_kept_for_a_collector() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let reserved = || std::fs::metadata(folder.path().join("reserved"));
+    assert!(reserved().unwrap().blocks() * 512 >= 512 << 10);
+    let damage = store.verify(Depth::Contents, 1, &AtomicBool::new(false)).unwrap().damage;
+    assert!(damage.is_empty(), "{damage:?}");
+    std::fs::remove_file(folder.path().join("reserved")).unwrap();
+    store
+        .collect(&Collection { mode: Mode::DryRun, ..Collection::default() }, &AtomicBool::new(false))
+        .unwrap();
+    assert!(reserved().is_err());
+    store.collect(&Collection::default(), &AtomicBool::new(false)).unwrap();
+    assert!(reserved().is_ok());
 }
 
 /// Each thread is a process of its own to a store.

@@ -1,5 +1,6 @@
 //! `sx gc`
 
+use super::General;
 use super::object::{hex_of, quoted, shown};
 use super::quantity::{age, bytes, show_bytes};
 use crate::failure::{Failure, Kind, chain};
@@ -78,6 +79,16 @@ struct StrayReport {
     #[serde(skip)]
     shown: String,
     size_bytes: u64,
+}
+
+impl Arguments {
+    /// What it needs of the store.
+    pub fn session(&self, general: &General) -> Result<Session, Failure> {
+        match self.dry_run || self.part.is_some() {
+            true => Session::of_what_is_there(general),
+            false => Session::for_collection(general),
+        }
+    }
 }
 
 pub fn run(session: &Session, arguments: &Arguments) -> Result<(), Failure> {

@@ -255,7 +255,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Verb::Policy(arguments) => policy::run(&Surroundings::new(&general)?, &arguments),
         Verb::Release(arguments) => release::run(&Session::new(&general)?, &arguments),
         Verb::Reproduce(arguments) => reproduce::run(&Session::new(&general)?, &arguments),
-        Verb::Gc(arguments) => gc::run(&Session::of_what_is_there(&general)?, &arguments),
+        Verb::Gc(arguments) => gc::run(&arguments.session(&general)?, &arguments),
         Verb::Store(arguments) => store::run(&general, &arguments),
         Verb::Log(arguments) => log::run(&Session::of_what_is_there(&general)?, &arguments),
         Verb::PathInfo(arguments) => path_info::run(&Session::of_what_is_there(&general)?, &arguments),
