@@ -144,16 +144,17 @@ impl Configuration {
         })
     }
 
-    /// Whether somebody said where the store is: `option` or the configuration.
-    pub const fn names_store(&self, option: Option<&Path>) -> bool {
-        option.is_some() || self.store.is_some()
+    /// Where somebody said that the store is: `option`, else the environment's word, else this configuration's.
+    pub fn named_store(&self, option: Option<&Path>, environment: &Environment) -> Option<PathBuf> {
+        let variable = || environment.get("SX_STORE").map(PathBuf::from);
+        option.map(Path::to_owned).or_else(variable).or_else(|| self.store.clone())
     }
 
-    /// The store's folder, absolute: `option`, else this configuration's, else below the user's data folder.
+    /// The store's folder, absolute: the one that is named, else below the user's data folder.
     pub fn store_folder(&self, option: Option<&Path>, environment: &Environment) -> Result<PathBuf, Failure> {
         let default =
             || environment.base_folder("XDG_DATA_HOME", ".local/share").map(|folder| folder.join("sx"));
-        let chosen = option.map(Path::to_owned).or_else(|| self.store.clone()).or_else(default);
+        let chosen = self.named_store(option, environment).or_else(default);
         let folder = chosen.ok_or_else(|| {
             let failure = Failure::new(
                 Kind::Usage,
@@ -198,6 +199,10 @@ mod tests {
         };
         assert_eq!(folder(&configured, Some("/x")), Path::new("/x"));
         assert_eq!(folder(&configured, None), Path::new("/big"));
+        for (variable, expected) in [("/v", "/v"), ("", "/big")] {
+            let environment = Environment(BTreeMap::from([("SX_STORE".into(), variable.into())]));
+            assert_eq!(configured.store_folder(None, &environment).unwrap(), Path::new(expected));
+        }
         assert_eq!(folder(&Configuration::default(), None), Path::new("/home/a/.local/share/sx"));
     }
 }

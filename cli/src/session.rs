@@ -86,10 +86,12 @@ impl Session {
         open: impl FnOnce(&Path, bool) -> Result<Store, StoreError>,
     ) -> Result<Self, Failure> {
         let surroundings = Surroundings::new(general)?;
-        let (configuration, named) = (surroundings.configuration(), general.store.as_deref());
-        let folder = configuration.store_folder(named, surroundings.environment())?;
+        let (configuration, environment) = (surroundings.configuration(), surroundings.environment());
+        let named = general.store.as_deref();
+        let folder = configuration.store_folder(named, environment)?;
+        let is_named = configuration.named_store(named, environment).is_some();
         // A making that is interrupted is gone on with.
-        let store = surroundings.endable(|| open(&folder, configuration.names_store(named)))?;
+        let store = surroundings.endable(|| open(&folder, is_named))?;
         Ok(Self { store, surroundings })
     }
 

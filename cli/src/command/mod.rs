@@ -100,8 +100,9 @@ enum Verb {
 /// Options of every verb.
 #[derive(Debug, Args)]
 pub struct General {
-    /// Folder of the store [default: sx in the user's data folder]; what makes no objects makes no store there either
-    #[arg(long, global = true, value_name = "DIR", env = "SX_STORE")]
+    /// Folder of the store [env: SX_STORE] [default: sx in the user's data folder]; what makes no objects makes no store there
+    /// either
+    #[arg(long, global = true, value_name = "DIR")]
     pub store: Option<PathBuf>,
     /// Show what builders print
     #[arg(long, short, global = true, conflicts_with = "quiet")]
