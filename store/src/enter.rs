@@ -53,6 +53,8 @@ fn failed<E: Into<std::io::Error>>(
 /// becomes or starts is there too. Does nothing where that is so already.
 pub fn enter(folder: &Path) -> Result<(), EnterError> {
     let objects = folder.join("store");
+    // Nothing can be mounted on a link.
+    let objects = std::fs::canonicalize(&objects).map_err(failed("find", &objects))?;
     if is_shown(&objects)? {
         return Ok(());
     }
