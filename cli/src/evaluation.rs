@@ -286,7 +286,7 @@ impl Session {
                 work(evaluator, value, folder)
             })
         });
-        let result = result.map_err(|error| explain(&error, &target.exploring))?;
+        let result = result.map_err(|error| explain(&error, &target.exploring, host.take_trouble()))?;
         Ok((result, host.into_derivations()))
     }
 
@@ -301,7 +301,7 @@ impl Session {
         let host = TreeHost::new(self.store(), tree, self.progress(), most_bytes, Keeping::Nothing);
         let folder = folder.as_os_str().as_bytes();
         evaluate(&host, &self.options(exploring), |evaluator| work(evaluator, folder))
-            .map_err(|error| explain(&error, exploring))
+            .map_err(|error| explain(&error, exploring, host.take_trouble()))
     }
 
     fn options(&self, exploring: &Exploring) -> Options {
@@ -482,14 +482,19 @@ pub fn collect_image<'a>(evaluator: &Evaluator<'a>, value: Value<'a>) -> Outcome
     Ok(Image { json: json.to_str_lossy().into_owned(), mentioned, sources })
 }
 
-fn explain(error: &EvaluationError, exploring: &Exploring) -> Failure {
+/// `trouble` is what the machine is to blame for, if something is.
+fn explain(error: &EvaluationError, exploring: &Exploring, trouble: Option<Failure>) -> Failure {
     let EvaluationError::Wrong(diagnostic) = error else {
         return Failure::new(Kind::Host, crate::failure::chain(error));
     };
     if diagnostic.kind() == ErrorKind::Cancelled {
         return Failure::new(Kind::Interrupted, "interrupted");
     }
-    Failure::new(Kind::Expression, diagnostic.render(colour(), exploring.trace()))
+    let text = diagnostic.render(colour(), exploring.trace());
+    match trouble.filter(|_| diagnostic.kind() == ErrorKind::File) {
+        Some(trouble) => trouble.with_message(text),
+        None => Failure::new(Kind::Expression, text),
+    }
 }
 
 /// Whether errors are coloured.

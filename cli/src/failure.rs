@@ -90,6 +90,16 @@ impl Failure {
         self
     }
 
+    /// Whether the host is to blame, in a way that is known.
+    pub fn is_trouble_of_host(&self) -> bool {
+        matches!(self.kind, Kind::Host | Kind::Damage) && !self.hints.is_empty()
+    }
+
+    /// The same with another message.
+    pub fn with_message(self, message: impl Into<String>) -> Self {
+        Self { message: message.into(), ..self }
+    }
+
     /// Whether it is of this kind.
     pub fn is(&self, kind: Kind) -> bool {
         self.kind == kind
@@ -133,7 +143,7 @@ impl Failure {
                 || current.to_string().contains("disk is full")
             {
                 return self
-                    .hint("the disk is full: free some room, or choose another disk with `--store DIR`");
+                    .hint("the disk is full: free some room, as `sx gc` does in a store, or choose another disk with `--store DIR`");
             }
             if io.is_some_and(|io| io.kind() == std::io::ErrorKind::QuotaExceeded) {
                 return self.hint("the quota on disk space is used up; `sx gc` frees what nobody needs");
@@ -170,31 +180,45 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        match &error {
+        (&error).into()
+    }
+}
+
+impl From<&StoreError> for Failure {
+    fn from(error: &StoreError) -> Self {
+        match error {
             StoreError::Interrupted => Self::new(Kind::Interrupted, "interrupted"),
-            StoreError::Database(cause) if cause.is_damage() => Self::new(Kind::Damage, chain(&error))
+            StoreError::Database(cause) if cause.is_damage() => Self::new(Kind::Damage, chain(error))
                 .hint("`sx store verify --repair` makes a new database from the store's objects"),
-            StoreError::Database(DatabaseError::NewerVersion { .. }) => Self::new(Kind::Host, chain(&error))
+            StoreError::Database(DatabaseError::NewerVersion { .. }) => Self::new(Kind::Host, chain(error))
                 .hint("use the sx that made it, or a newer one; `--store DIR` names another store"),
-            StoreError::Database(DatabaseError::OlderVersion { .. }) => Self::new(Kind::Host, chain(&error))
+            StoreError::Database(DatabaseError::OlderVersion { .. }) => Self::new(Kind::Host, chain(error))
                 .hint("any `sx store verify` by who may write to it brings it up to date"),
             StoreError::Database(DatabaseError::Changed { .. }) => {
-                Self::new(Kind::Host, chain(&error)).hint("try again")
+                Self::new(Kind::Host, chain(error)).hint("try again")
             }
-            StoreError::Missing { .. } => Self::new(Kind::Usage, chain(&error))
+            StoreError::Missing { .. } => Self::new(Kind::Usage, chain(error))
                 .hint("is `--store`, SX_STORE or the configuration's `store` right, and its disk mounted? what makes objects, such as `sx realise`, makes a store too"),
-            StoreError::NotAStore { .. } => Self::new(Kind::Usage, chain(&error))
+            StoreError::NotAStore { .. } | StoreError::NotAFolder { .. } => Self::new(Kind::Usage, chain(error))
                 .hint("a store needs a folder of its own: name one that is empty, or not there yet, with `--store DIR`"),
-            StoreError::Root { place, .. } => Self::new(Kind::Host, chain(&error)).hint(format!(
+            StoreError::Root { place, .. } => Self::new(Kind::Host, chain(error)).hint(format!(
                 "what it points to is not known, so nothing is deleted: make it readable, or remove `{}`, by which it keeps anything",
                 place.display()
             )),
-            StoreError::Damaged { .. } => Self::new(Kind::Damage, chain(&error))
+            StoreError::Damaged { .. } => Self::new(Kind::Damage, chain(error))
                 .hint("`sx store verify --contents --repair` mends what can be mended"),
-            StoreError::NoObjects { .. } => Self::new(Kind::Damage, chain(&error)).hint(
+            StoreError::Database(DatabaseError::LongPath { .. }) => Self::new(Kind::Usage, chain(error))
+                .hint("a store needs a folder with a shorter path: name one with `--store DIR`"),
+            StoreError::Io { action: "write to the store", source, .. }
+                if source.kind() == std::io::ErrorKind::PermissionDenied =>
+            {
+                Self::new(Kind::Host, chain(error))
+                    .hint("the store belongs to another user: name one of your own with `--store DIR`")
+            }
+            StoreError::NoObjects { .. } => Self::new(Kind::Damage, chain(error)).hint(
                 "`sx store verify --repair` makes it, and then what was in it, from derivations or a copy",
             ),
-            _ => Self::new(Kind::Host, chain(&error)).about_cause(&error),
+            _ => Self::new(Kind::Host, chain(error)).about_cause(error),
         }
     }
 }
@@ -249,7 +273,11 @@ impl From<RealiseError> for Failure {
             }
             realise::Failure::Builtin(_) => Kind::Source,
             realise::Failure::LostInput(_) => Kind::Damage,
-            realise::Failure::Store(_) => Kind::Host,
+            realise::Failure::Store(cause) => {
+                let failure = Self::from(cause);
+                let message = format!("`{name}`: {}", failure.message);
+                return failure.with_message(message);
+            }
             realise::Failure::Sandbox { reason, .. } => match reason {
                 SandboxError::Time(_)
                 | SandboxError::Silence(_)
@@ -274,7 +302,12 @@ impl From<RealiseError> for Failure {
             hints.push("`sx store verify --repair` mends what was lost, if it can be made again".into());
         }
         let logged = match &*error.failure {
-            realise::Failure::Builder { tail, log, .. } => Some((tail, log)),
+            realise::Failure::Builder { tail, log, most_processes, .. } => {
+                hints.extend(most_processes.map(|most| {
+                    format!("the limit on processes was {most}: what the kernel refused beyond it, builders tell in words of their own")
+                }));
+                Some((tail, log))
+            }
             realise::Failure::Sandbox { reason, tail, log } => {
                 hints.extend(sandbox_hint(reason));
                 Some((tail, log))
@@ -310,6 +343,13 @@ pub fn sandbox_hint(error: &SandboxError) -> Option<String> {
         SandboxError::Execute { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
             "a builder sees its inputs only: is the program an output of another derivation, and is it mentioned?"
         }
+        SandboxError::Execute { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+            "is the program executable, and the store's disk mounted without `noexec`?"
+        }
+        SandboxError::Execute { source, .. } if source.kind() == std::io::ErrorKind::ArgumentListTooLong => {
+            "Linux gives a program variables and arguments of up to 128 KiB each: name larger attributes in `passAsFile`, \
+             or set `__structuredAttrs`"
+        }
         _ => return None,
     };
     Some(hint.into())
@@ -337,5 +377,49 @@ mod tests {
         };
         hinted(std::io::ErrorKind::QuotaExceeded.into(), "hint: the quota on disk space");
         hinted(std::io::Error::from_raw_os_error(5), "hint: the disk fails");
+    }
+
+    /// What a derivation ends with that fails so.
+    fn of_build(failure: realise::Failure) -> Failure {
+        let derivation = sx_derivation::StorePath::of_derivation("x", b"").unwrap();
+        RealiseError { derivation, failure: failure.into() }.into()
+    }
+
+    #[test]
+    fn a_store_that_fails_during_a_build_is_told_as_at_other_times() {
+        let lost = DatabaseError::Lost { path: "/s/database".into(), found: "is missing" };
+        let failure = of_build(realise::Failure::Store(lost.into()));
+        assert_eq!(failure.code(), 7);
+        let text = failure.render(false);
+        assert!(text.starts_with("error: `x`: the store's database") && text.contains("--repair"), "{text}");
+        let full = DatabaseError::NoRoom { path: "/s/database".into() };
+        let failure = of_build(realise::Failure::Store(full.into()));
+        assert_eq!(failure.code(), 6);
+        assert!(failure.render(false).contains("hint: the disk is full"));
+        assert_eq!(
+            of_build(realise::Failure::Store(StoreError::Interrupted)).render(false),
+            "error: interrupted\n"
+        );
+    }
+
+    #[test]
+    fn causes_in_the_host_have_hints() {
+        let text = of_build(realise::Failure::Builder {
+            exit: sx_store::sandbox::Exit::Code(2),
+            tail: vec!["can't fork".into()],
+            log: "/log".into(),
+            most_processes: Some(20),
+        });
+        assert!(text.render(false).contains("hint: the limit on processes was 20"));
+        for (kind, hint) in [
+            (std::io::ErrorKind::PermissionDenied, "noexec"),
+            (std::io::ErrorKind::ArgumentListTooLong, "passAsFile"),
+        ] {
+            let error = SandboxError::Execute { program: "/x".into(), source: kind.into() };
+            assert!(sandbox_hint(&error).is_some_and(|text| text.contains(hint)), "{hint}");
+        }
+        let source = std::io::ErrorKind::PermissionDenied.into();
+        let error = StoreError::Io { action: "write to the store", path: "/s".into(), source };
+        assert!(Failure::from(error).render(false).contains("hint: the store belongs to another user"));
     }
 }

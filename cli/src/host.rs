@@ -1,5 +1,6 @@
 //! The evaluator's world: one folder tree of the user's, and the store.
 
+use crate::failure::Failure;
 use crate::progress::Progress;
 use bstr::{BStr, ByteSlice};
 use std::collections::BTreeSet;
@@ -13,7 +14,7 @@ use sx_derivation::store_path::STORE_FOLDER;
 use sx_derivation::{Derivations, Hash, Instantiated, StorePath};
 use sx_evaluator::host::{FilterFailed, Method};
 use sx_evaluator::{AddPath, FileType, Host, HostError};
-use sx_store::{Store, object, pin};
+use sx_store::{Store, StoreError, object, pin};
 
 /// What a host does with the derivations that it is told of.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,7 @@ pub struct TreeHost<'a> {
     most_bytes: u64,
     keeping: Keeping,
     derivations: Mutex<Derivations>,
+    trouble: Mutex<Option<Failure>>,
 }
 
 impl<'a> TreeHost<'a> {
@@ -45,12 +47,26 @@ impl<'a> TreeHost<'a> {
         most_bytes: u64,
         keeping: Keeping,
     ) -> Self {
-        Self { store, root, progress, most_bytes, keeping, derivations: Mutex::default() }
+        let (derivations, trouble) = (Mutex::default(), Mutex::default());
+        Self { store, root, progress, most_bytes, keeping, derivations, trouble }
     }
 
     /// What was instantiated.
     pub fn into_derivations(self) -> Derivations {
         self.derivations.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the machine, and no expression, is to blame for among what the evaluation was told. It ends with that.
+    pub fn take_trouble(&self) -> Option<Failure> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn failed_store(&self, error: StoreError) -> HostError {
+        let failure = Failure::from(&error);
+        if failure.is_trouble_of_host() {
+            *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
+        }
+        HostError::Failed(error.into())
     }
 
     /// Where a path of the language lies, if this evaluation may read it.
@@ -79,7 +95,7 @@ impl<'a> TreeHost<'a> {
             components.next().and_then(|base| base.as_os_str().to_str()).ok_or(HostError::Forbidden)?;
         let object = StorePath::parse_base_name(base).map_err(|_| HostError::NotFound)?;
         // What was read once may be mentioned by what this evaluation makes.
-        if !self.store.hold(&object).map_err(|error| HostError::Failed(error.into()))? {
+        if !self.store.hold(&object).map_err(|error| self.failed_store(error))? {
             return Err(HostError::NotBuilt);
         }
         Ok(self.store.location(&object).join(components.as_path()))
@@ -156,12 +172,10 @@ impl Host for TreeHost<'_> {
             }
         };
         let path = path.map_err(|error| match error {
-            sx_store::StoreError::Object(object::ObjectError::Filter { source, .. })
-                if source.is::<FilterFailed>() =>
-            {
+            StoreError::Object(object::ObjectError::Filter { source, .. }) if source.is::<FilterFailed>() => {
                 HostError::Filter(FilterFailed)
             }
-            other => HostError::Failed(other.into()),
+            other => self.failed_store(other),
         })?;
         if let Some((expected, method)) = request.expected {
             self.check(&path, expected, *method)?;
@@ -175,7 +189,7 @@ impl Host for TreeHost<'_> {
         text: &[u8],
         references: &BTreeSet<StorePath>,
     ) -> Result<StorePath, HostError> {
-        self.store.add_text(name, text, references.clone()).map_err(|error| HostError::Failed(error.into()))
+        self.store.add_text(name, text, references.clone()).map_err(|error| self.failed_store(error))
     }
 
     fn add_derivation(&self, derivation: Instantiated) -> Result<(), HostError> {
@@ -202,7 +216,7 @@ impl TreeHost<'_> {
             Method::Flat => pin::of_file(&self.store.location(path), expected.algorithm()).map_err(failed)?,
             Method::Tree => {
                 let object =
-                    self.store.database().object(path).map_err(|error| HostError::Failed(error.into()))?;
+                    self.store.database().object(path).map_err(|error| self.failed_store(error.into()))?;
                 object.map(|object| pin::of_tree(object.tree))
             }
         };

@@ -232,7 +232,8 @@ impl<'a> Build<'a> {
         let exit =
             exit.map_err(|reason| Failure::Sandbox { reason, tail: log.tail(), log: log.path.clone() })?;
         if exit != Exit::Code(0) {
-            return Err(Failure::Builder { exit, tail: log.tail(), log: log.path });
+            let most_processes = realiser.limits.processes;
+            return Err(Failure::Builder { exit, tail: log.tail(), log: log.path, most_processes });
         }
         self.refuse_strangers(&sandbox)?;
         Ok(scratch.iter().map(|(output, path)| (output.clone(), sandbox.output(path))).collect())

@@ -183,6 +183,8 @@ pub enum Failure {
         tail: Vec<String>,
         /// The whole of it.
         log: PathBuf,
+        /// The limit on processes, if there was one: the kernel refused what was beyond.
+        most_processes: Option<u64>,
     },
     /// The builder was not started, or was stopped.
     #[error("{reason}")]
