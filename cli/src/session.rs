@@ -69,7 +69,7 @@ impl Session {
     /// The same for what deletes: on a full disk it takes the room that is kept for it.
     pub fn for_collection(general: &General) -> Result<Self, Failure> {
         let mut session = Self::of_what_is_there(general)?;
-        session.store = session.store.with_reserved_room()?;
+        session.store = session.store.with_reserved_room();
         Ok(session)
     }
 

@@ -296,19 +296,28 @@ impl Store {
         let mut discarded = Vec::new();
         for (was, is_stray) in objects.into_iter().map(|place| (place, false)).chain(strays) {
             let parent = was.parent().unwrap_or(Path::new("/"));
-            let done = if parent == store || parent == builds {
-                let is = parent.join(format!(".old-{}", self.holder().new_name()?));
-                std::fs::rename(&was, &is)
-                    .map(|()| discarded.push(Discarded { was: was.clone(), is, is_stray }))
-            } else {
-                let size = size(&was);
-                let removed = if parent == locks || parent == downloads {
-                    // Deleted while it is held: whoever opened it before sees that it is gone.
-                    Lock::try_take(&was).map(drop)
-                } else {
-                    object::remove(&was)
-                };
-                removed.map(|()| collected.strays.push((was.clone(), size)))
+            let is = parent.join(format!(".old-{}", self.holder().new_name()?));
+            let renamed = match parent == store || parent == builds {
+                true => std::fs::rename(&was, &is).map(|()| true),
+                false => Ok(false),
+            };
+            let done = match renamed {
+                Ok(true) => {
+                    discarded.push(Discarded { was: was.clone(), is, is_stray });
+                    Ok(())
+                }
+                Err(error) if !is_about_room(&error) => Err(error),
+                // Not even a new name finds room on a full disk.
+                Ok(false) | Err(_) => {
+                    let size = size(&was);
+                    let removed = if parent == locks || parent == downloads {
+                        // Deleted while it is held: whoever opened it before sees that it is gone.
+                        Lock::try_take(&was).map(drop)
+                    } else {
+                        object::remove(&was)
+                    };
+                    removed.map(|()| collected.strays.extend(is_stray.then(|| (was.clone(), size))))
+                }
             };
             match done {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -405,6 +414,11 @@ fn alive(graph: &ObjectGraph, roots: &BTreeSet<&StorePath>) -> Vec<bool> {
 fn came_in(place: &Path) -> SystemTime {
     let Ok(found) = std::fs::symlink_metadata(place) else { return SystemTime::UNIX_EPOCH };
     SystemTime::UNIX_EPOCH + Duration::from_secs(found.ctime().unsigned_abs())
+}
+
+fn is_about_room(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded)
 }
 
 /// Whether nobody holds the lock on a file.

@@ -187,6 +187,7 @@ impl Database {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
         connection.pragma_update(None, "locking_mode", "exclusive").map_err(failed)?;
+        secure(&connection).map_err(failed)?;
         Self::to_read(path, connection)
     }
 
@@ -624,6 +625,11 @@ fn prepare(connection: &mut Connection, found: Option<&Header>) -> Rows<()> {
         transaction.commit()?;
     }
     connection.execute_batch(explain::TABLE)?;
+    secure(connection)
+}
+
+/// Lets nothing be lost that was committed, and no row refer to one that isn't there.
+fn secure(connection: &Connection) -> Rows<()> {
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", true)
 }

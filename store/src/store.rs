@@ -185,13 +185,12 @@ impl Store {
     }
 
     /// This store, to be written too where a full disk let it only be read and room is kept for a collector: that is given up.
-    pub fn with_reserved_room(self) -> Result<Self, StoreError> {
-        if self.holder.refusal() != Some(Errno::NOSPC) || !reserve::give_up(&self.folder) {
-            return Ok(self);
+    /// Others still wait for the database: the file by which processes share it, mapped on a full disk, would end this one.
+    pub fn with_reserved_room(mut self) -> Self {
+        if self.holder.refusal() == Some(Errno::NOSPC) && reserve::give_up(&self.folder) {
+            self.holder = Holder::new(&self.folder, None);
         }
-        let folder = self.folder.clone();
-        drop(self);
-        Self::open_existing(&folder)
+        self
     }
 
     /// Opens the store in `folder`, and makes it if nothing but what `makes` accepts is there.
