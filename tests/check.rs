@@ -64,7 +64,12 @@ const WAYS: [Way; 19] = [
     way("date", "$b date > $out", &["time"], &[]),
     way("seconds", "$b date +%s > $out", &["time"], &[]),
     way("year", "$b date +%Y > $out", &["time"], &["day"]),
-    way("uptime", "$b cut -d. -f1 /proc/uptime | $b sed s/.....$// > $out", &["time"], &["clocks"]),
+    way(
+        "uptime",
+        "$b cut -d. -f1 /proc/uptime | $b sed s/^/00000/ | $b sed s/.....$// > $out",
+        &["time"],
+        &["clocks"],
+    ),
     way("tar", "$b mkdir d; echo a > d/a; $b tar -cf $out d", &["umask", "time"], &[]),
     way("umask", "umask > $out", &["umask"], &["umask"]),
     way("packed", "echo umask $(umask) | $b gzip -n > $out", &["umask"], &["umask"]),
