@@ -642,6 +642,9 @@ fn what_may_not_be_written_can_be_read() -> Result<(), String> {
         run(&mut store.sx(&["store", "dump", &path])).stdout
     );
     output(&mut sx(&["log", &path]))?;
+    // A lock takes no more than that a file can be opened.
+    let gate = store.folder().join("gate");
+    assert_eq!(std::fs::metadata(&gate).map_err(failed)?.mode() & 0o777, 0o600);
     let (code, error) = code(&mut sx(&["realise", "bootstrap.hex0"]));
     assert!(code == Some(6) && error.contains("cannot write to the store"), "{error}");
     mode(0o755)

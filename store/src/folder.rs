@@ -23,8 +23,8 @@ pub(crate) const FOLDERS: [(&str, u32); 9] = [
 ];
 
 /// Other names that the making of a store leaves when it is interrupted, or that a new disk has.
-const LEFT: [&str; 6] =
-    ["database", "database-wal", "database-shm", "database-journal", "reserved", "lost+found"];
+const LEFT: [&str; 7] =
+    ["database", "database-wal", "database-shm", "database-journal", "gate", "reserved", "lost+found"];
 
 /// What lies there.
 #[derive(Debug, PartialEq, Eq)]

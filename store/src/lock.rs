@@ -1,18 +1,22 @@
 //! Locks between processes: `flock` on a file, let go by the kernel when its process ends, however it ends.
 //!
 //! Two kinds: a [`Lock`] is one thing's, its file is made for it and deleted after; the [`Gate`] is the store's, its
-//! file stays, and many may be inside side by side unless one wants to be alone.
+//! file stays, and many may be inside side by side unless one wants to be alone. Only their owner can open these files: a lock
+//! takes no more than that, so anybody who may read the store could keep its users waiting for ever.
 
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
-use std::fs::File;
-use std::os::unix::fs::MetadataExt;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Longest sleep between two tries. The kernel's own waiting can't be called off: it goes on after a signal.
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+
+/// Of the files.
+const MODE: u32 = 0o600;
 
 /// A lock that is held until it is dropped, between threads as well as between processes.
 #[derive(Debug)]
@@ -47,7 +51,7 @@ impl Lock {
 
     /// Takes the lock at `path` if nobody holds it.
     pub fn try_take(path: &Path) -> std::io::Result<Option<Self>> {
-        let file = File::options().create(true).truncate(false).write(true).open(path)?;
+        let file = open(path)?;
         if !try_flock(&file, FlockOperation::NonBlockingLockExclusive)? {
             return Ok(None);
         }
@@ -68,21 +72,30 @@ impl Drop for Lock {
 /// Held by any number that only read what a collector changes, or by one collector. See [`crate::root`].
 #[derive(Debug)]
 pub struct Gate {
-    /// `None` where nobody can make it, so that nobody else can be inside either.
-    _file: Option<File>,
+    _file: File,
 }
 
 impl Gate {
+    /// Makes it, and closes one to others that an older sx made.
+    pub fn make(path: &Path) -> std::io::Result<()> {
+        let file = open(path)?;
+        if file.metadata()?.mode() & 0o077 != 0 {
+            // One that is root's stays as it is, and lets its users in all the same.
+            let _ = file.set_permissions(Permissions::from_mode(MODE));
+        }
+        Ok(())
+    }
+
     /// Enters beside others. Waits for a collector, which is inside for moments only.
     pub fn enter(path: &Path) -> std::io::Result<Self> {
-        let Some(file) = open_gate(path)? else { return Ok(Self { _file: None }) };
+        let file = open(path)?;
         rustix::io::retry_on_intr(|| rustix::fs::flock(&file, FlockOperation::LockShared))?;
-        Ok(Self { _file: Some(file) })
+        Ok(Self { _file: file })
     }
 
     /// Enters alone. `None` if the wait was called off.
     pub fn enter_alone(path: &Path, cancelled: &AtomicBool) -> std::io::Result<Option<Self>> {
-        let Some(file) = open_gate(path)? else { return Ok(Some(Self { _file: None })) };
+        let file = open(path)?;
         let mut pause = Pause::default();
         while !try_flock(&file, FlockOperation::NonBlockingLockExclusive)? {
             if cancelled.load(Ordering::Relaxed) {
@@ -90,21 +103,16 @@ impl Gate {
             }
             pause.sleep();
         }
-        Ok(Some(Self { _file: Some(file) }))
+        Ok(Some(Self { _file: file }))
     }
 }
 
-/// Opens the gate's file and makes it; where nothing can be written, as it is. `None` if it isn't there then.
-fn open_gate(path: &Path) -> std::io::Result<Option<File>> {
-    use std::io::ErrorKind::{NotFound, PermissionDenied, ReadOnlyFilesystem};
-    match File::options().create(true).truncate(false).write(true).open(path) {
-        Err(error) if matches!(error.kind(), ReadOnlyFilesystem | PermissionDenied) => {
-            match File::open(path) {
-                Err(error) if error.kind() == NotFound => Ok(None),
-                opened => opened.map(Some),
-            }
-        }
-        opened => opened.map(Some),
+/// Opens a lock's file, which is made if it isn't there.
+fn open(path: &Path) -> std::io::Result<File> {
+    match File::options().create(true).truncate(false).write(true).mode(MODE).open(path) {
+        // Root's, from an older sx that left it open to readers, in a store that isn't root's.
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => File::open(path),
+        opened => opened,
     }
 }
 
@@ -183,5 +191,19 @@ mod tests {
         assert!(alone().is_none());
         drop(second);
         assert!(alone().is_some());
+    }
+
+    #[test]
+    fn locks_are_closed_to_all_but_their_owner() {
+        let folder = tempfile::tempdir().unwrap();
+        let (lock, gate) = (folder.path().join("lock"), folder.path().join("gate"));
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().mode() & 0o777;
+        let _held = Lock::try_take(&lock).unwrap().unwrap();
+        assert_eq!(mode(&lock), 0o600);
+        std::fs::write(&gate, "").unwrap();
+        std::fs::set_permissions(&gate, Permissions::from_mode(0o644)).unwrap();
+        let _inside = Gate::enter(&gate).unwrap();
+        Gate::make(&gate).unwrap();
+        assert_eq!(mode(&gate), 0o600);
     }
 }

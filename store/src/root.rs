@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! FOLDER/
-//!   gate                  locked, see below; empty
+//!   gate                  locked, see below; empty; closed to all but its owner
 //!   processes/<process>   locked while that process lives; the paths that it holds, a line each
 //!   roots/…               links to objects, in folders of any depth: whatever is linked is kept
 //!   roots/results/<digest of the place>   links to links elsewhere, such as `result`, that point to objects
@@ -23,8 +23,9 @@
 //! holds the lock on `processes/<process>`, it is garbage. The kernel lets go of the lock when the last process that
 //! inherited the file ends: a program started by `sx run` keeps its closure.
 //!
-//! Who may not write to the store holds nothing: what he reads stays for as long as those want it who may. Nor does who finds no
-//! room on the disk: he has the database for himself, and no collector comes.
+//! Who may not write to the store holds nothing, and so has no business inside the gate: what he reads stays for as long as those
+//! want it who may. The files of processes he can open, since `sx gc roots` shows him what they hold. Who finds no room on the disk
+//! holds nothing either: he has the database for himself, and no collector comes.
 
 use crate::lock::{Gate, try_flock};
 use crate::site;
@@ -81,10 +82,10 @@ struct Process {
     paths: BTreeSet<StorePath>,
 }
 
-/// Inside the gate: no collector deletes anything until this is dropped.
+/// Inside the gate: no collector deletes anything until this is dropped. Outside it, if nothing can be written.
 pub(crate) struct Inside<'a> {
     holder: &'a Holder,
-    _gate: Gate,
+    _gate: Option<Gate>,
 }
 
 impl Holder {
@@ -106,21 +107,23 @@ impl Holder {
         }
     }
 
-    /// Enters the gate.
+    /// Enters the gate, if anything can be written.
     pub(crate) fn enter(&self) -> Result<Inside<'_>, StoreError> {
         let gate = self.folder.join("gate");
-        Ok(Inside { holder: self, _gate: Gate::enter(&gate).map_err(StoreError::io("lock", &gate))? })
+        let entered = self.refusal.is_none().then(|| Gate::enter(&gate)).transpose();
+        Ok(Inside { holder: self, _gate: entered.map_err(StoreError::io("lock", &gate))? })
     }
 
-    /// Enters the gate when nobody else is inside. Waits until `cancelled` is set.
-    pub(crate) fn enter_alone(&self, cancelled: &AtomicBool) -> Result<Gate, StoreError> {
-        if self.refusal.is_none() {
-            // The name of this process, by which others know its files, can't be had from inside.
-            self.new_name()?;
+    /// The same when nobody else is inside. Waits until `cancelled` is set.
+    pub(crate) fn enter_alone(&self, cancelled: &AtomicBool) -> Result<Option<Gate>, StoreError> {
+        if self.refusal.is_some() {
+            return Ok(None);
         }
+        // The name of this process, by which others know its files, can't be had from inside.
+        self.new_name()?;
         let gate = self.folder.join("gate");
         let entered = Gate::enter_alone(&gate, cancelled).map_err(StoreError::io("lock", &gate))?;
-        entered.ok_or(StoreError::Interrupted)
+        entered.map(Some).ok_or(StoreError::Interrupted)
     }
 
     /// A name that begins with the process's own, used by no other call.

@@ -20,7 +20,7 @@
 
 use crate::database::{Database, DatabaseError, Object, Said};
 use crate::folder::{Content, make_folders, require_folder};
-use crate::lock::Lock;
+use crate::lock::{Gate, Lock};
 use crate::object::{self, CalledOff, Contents, Copied, Destination, Filter, NEVER, ObjectError};
 use crate::record;
 use crate::reserve;
@@ -689,12 +689,14 @@ pub(crate) fn digest_text(path: &StorePath) -> DigestText {
     path.digest().to_string().into_bytes().try_into().expect("a digest's text has a fixed length")
 }
 
-/// Makes folders that an older sx didn't have, and the one of objects open to readers.
+/// Makes folders that an older sx didn't have, the one of objects open to readers, and the gate, which isn't.
 fn complete(folder: &Path) -> Result<(), StoreError> {
     // The last one made.
     if !folder.join("links").exists() {
         make_folders(folder)?;
     }
+    let gate = folder.join("gate");
+    Gate::make(&gate).map_err(StoreError::io("make", &gate))?;
     // Builds of root run as somebody else, who has to get through whatever root's umask was.
     let objects = folder.join("store");
     let look = || {
